@@ -1,0 +1,90 @@
+/*
+ * abi.h - the ABI of generated code: what every tier and every thunk agrees
+ * on. Change nothing here without re-reading translator/README.md.
+ *
+ * Registers (x86-64 host; the encodings are in backend/x86_64/abi_x86.h):
+ *   - one callee-saved register holds VCPU = &vcpu.abi + ABI_BIAS;
+ *   - ABI_NPIN integer and ABI_NFPIN fp host registers hold guest slots for
+ *     as long as generated code runs. Which slot has which pin is in the
+ *     guest's register table (guest_reg.pin); pins 0..5 are those that live
+ *     across calls and that the optimizing tier keeps too;
+ *   - the stack pointer is the vCPU's own call stack: it holds nothing but
+ *     return addresses of generated code. C code never runs on it.
+ *   - everything else is scratch at the border of two translation blocks.
+ *
+ * State between translation blocks, and at every instruction that may fault
+ * or leave: pinned slots are in their pins (their copies in state[] are
+ * stale), all other slots in state[]; MXCSR holds the guest's rounding mode
+ * and accrued flags.
+ *
+ * Calls and returns: CALL is a host call of the target's code; RET puts the
+ * guest pc into the return register (rax) and does a host ret. The caller's
+ * frame compares it with the pc that it expects and goes on, or does another
+ * ret: stale frames (longjmp, coroutines, signals) unwind by themselves. The
+ * frame at the bottom asks the runtime (LOOKUP). When the call stack is full
+ * it is simply restarted at its bottom.
+ *
+ * Service: generated code that needs the runtime jumps to the service thunk
+ * with a reason (exits.def) and an argument. The thunk writes the pins back
+ * to state[], switches to the C stack and calls abi.service(vcpu, reason,
+ * arg), which returns the code to go on with (pins are reloaded, the call
+ * stack is abi.call_sp) or NULL to leave the run loop.
+ *
+ * Each translation block's code is preceded by its guest pc (8 bytes), so a
+ * jump-table entry is one pointer and a probe cannot see half an update.
+ */
+#ifndef TRANSLATOR_ABI_H
+#define TRANSLATOR_ABI_H
+
+#include "translator/ir.h"
+
+#define ABI_NSLOTS 128 /* 8-byte words of guest state */
+#define ABI_NPIN 10
+#define ABI_NFPIN 12
+#define ABI_NTMP 32 /* spill words of one translation block */
+#define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
+
+/* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
+#define ABI_JT_BITS 16
+#define ABI_JT_SIZE (1u << ABI_JT_BITS)
+
+struct vcpu;
+
+/* The head of struct vcpu, reached by generated code. */
+struct abi_state {
+	u32 poll; /* non-zero: go to service(STOP) at a backward branch */
+	u32 fpu; /* guest MXCSR while outside generated code */
+	const void *const *jt; /* ABI_JT_SIZE code pointers, never NULL ones */
+	u64 pc; /* guest pc while outside generated code */
+	u64 state[ABI_NSLOTS];
+	u64 tmp[ABI_NTMP]; /* spills; arguments and result of `reference` */
+	u64 call_sp; /* call stack pointer while outside generated code */
+	u64 call_base; /* where it starts (its bottom frame lies above) */
+	u64 c_sp; /* C stack pointer of metic's run loop */
+	i64 budget; /* guest instructions left (compile option) */
+	u64 mem_base; /* address of guest address 0 (AS_BASED) */
+	u64 fault_addr; /* of the last MEMORY or MISALIGNED exit */
+	u32 frm; /* guest rounding mode as written, RM_* (5 and 6 possible) */
+	u32 host_fpu; /* host MXCSR, restored around C code */
+	/* see above */
+	const void *(*service)(struct vcpu *v, u32 reason, u64 arg);
+	/*
+	 * Evaluate one op in C: tmp[0..2] are the operands, tmp[0] the result;
+	 * `what` is op | type << 8 | aux << 16, operand types in `types` (4
+	 * bits each). HELPER runs guest_isa.helpers[aux]. Not for memory ops.
+	 */
+	void (*reference)(struct vcpu *v, u32 what, u32 types);
+	/*
+	 * The same for AMO_* and CAS; operand a is the guest address with the
+	 * displacement added. false: the access faulted or was misaligned,
+	 * fault_addr is set and the exit (EXIT_MEMORY or EXIT_MISALIGNED) in
+	 * tmp[0].
+	 */
+	bool (*reference_mem)(struct vcpu *v, u32 what, u32 types);
+};
+
+#define ABI_OFF(field) ((i32)offsetof(struct abi_state, field) - ABI_BIAS)
+#define ABI_SLOT_OFF(slot) (ABI_OFF(state) + 8 * (i32)(slot))
+#define ABI_TMP_OFF(i) (ABI_OFF(tmp) + 8 * (i32)(i))
+
+#endif

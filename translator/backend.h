@@ -1,0 +1,115 @@
+/*
+ * backend.h - what a host backend that makes machine code provides.
+ *
+ * The interpreter (backend/interp) is not one of these: it runs regions
+ * directly, see interp.h. The list of backends is translator/backends.def.
+ */
+#ifndef TRANSLATOR_BACKEND_H
+#define TRANSLATOR_BACKEND_H
+
+#include "translator/guest.h"
+
+/* How a guest address becomes a host access. */
+enum as_kind {
+	AS_IDENTITY, /* guest address = host address */
+	AS_BASED, /* mem_base + address; address < 1 << AS_WINDOW_BITS */
+};
+#define AS_WINDOW_BITS 36 /* the window is followed and preceded by 4 GiB
+                             of inaccessible guard */
+
+struct codegen_opts {
+	enum as_kind as;
+	bool count; /* subtract guest instructions from abi.budget and leave */
+	bool no_links; /* every block end goes to service(LOOKUP): lock step */
+};
+
+/* Why a site in generated code must be known later. */
+enum link_kind { LINK_JUMP, LINK_CALL };
+
+/*
+ * A patchable rel32. Until it is linked it leads to a stub that asks for
+ * service(LINK, address of the rel32's first byte).
+ */
+struct link_site {
+	u32 off; /* of the rel32 in the block's code */
+	u32 stub; /* offset of the code it leads to while unlinked */
+	gva_t target;
+};
+
+/* Host code [off, next off) belongs to guest pc + guest_off. */
+struct pc_map {
+	u32 off;
+	u32 guest_off;
+};
+
+#define CODEGEN_MAX_LINKS (2 * IR_MAX_BLOCKS)
+
+struct codegen {
+	/* in */
+	const struct guest_isa *guest;
+	const struct ir_region *region;
+	struct codegen_opts opts;
+	u8 *rw; /* where to write */
+	u64 rx; /* the address it will run at */
+	size_t cap; /* bytes there */
+	struct arena *arena; /* for the tables below */
+	/* out */
+	size_t entry; /* offset of the first instruction; the 8 bytes before
+	                 it hold the guest pc */
+	size_t size; /* bytes used, from rw */
+	struct link_site *links;
+	u32 nlinks;
+	struct pc_map *map;
+	u32 nmap;
+};
+
+/* Entry points that thunks() made at the start of a code cache. */
+struct backend_thunks {
+	/* Run generated code until service returns NULL. */
+	void (*enter)(struct vcpu *v, const void *code);
+	/* The jump-table entry of nothing: its guest pc is ~0. */
+	const void *miss;
+	/* Where a context is sent to leave for service(reason, arg) after
+	   context_save wrote the pins back (see context_leave). */
+	const void *leave;
+	/* Address at the bottom of each call stack. */
+	u64 bottom;
+	size_t size;
+};
+
+struct host_backend {
+	const char *name; /* "x86_64" */
+	/* CPU features in use, as one line for --stats. */
+	const char *(*features)(char *buf, size_t n);
+	/* Write the thunks for this guest; 0 or -ENOSPC. */
+	int (*thunks)(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
+	    struct backend_thunks *out);
+	/* Compile cg->region; 0, or -ENOSPC when cap is too small. */
+	int (*compile)(struct codegen *cg);
+	/* Point a link site at `target` (host address), any thread running. */
+	void (*patch)(u8 *rw_site, u64 rx_site, u64 target);
+	/* Where a link site points now. */
+	u64 (*site_target)(const u8 *rw_site, u64 rx_site);
+
+	/* --- for the host signal handler; uc is a ucontext_t --- */
+	u64 (*context_pc)(const void *uc);
+	/* Copy pins and fp status of interrupted generated code to the vCPU. */
+	void (*context_save)(const struct guest_isa *g, struct vcpu *v,
+	    const void *uc);
+	/* Resume at thunks->leave with service(reason, arg). */
+	void (*context_leave)(void *uc, struct vcpu *v,
+	    const struct backend_thunks *t, u32 reason, u64 arg);
+	/*
+	 * The interrupted instruction is a call that overflowed the call
+	 * stack: restart the stack at its bottom.
+	 */
+	void (*context_restart_stack)(void *uc, struct vcpu *v);
+	/* MXCSR conversions for code outside generated code. */
+	u32 (*fpu_make)(u32 frm, u32 fflags);
+	u32 (*fpu_flags)(u32 fpu); /* FPX_* bits */
+};
+
+/* The backend for this machine, or NULL: interpreter only. */
+const struct host_backend *host_backend_default(void);
+
+#endif

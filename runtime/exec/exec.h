@@ -1,0 +1,58 @@
+/*
+ * exec.h - running guest code: tiers, code cache, dispatch, invalidation.
+ *
+ * Thread rules: a vCPU is used by one thread at a time, the one that is in
+ * exec_run. exec_request may be called from anywhere, also from a signal
+ * handler. exec_invalidate may be called by any thread outside generated
+ * code (an event hook, or a thread that runs no vCPU).
+ */
+#ifndef RUNTIME_EXEC_H
+#define RUNTIME_EXEC_H
+
+#include "runtime/exec/vm.h"
+
+/*
+ * Make a VM for `guest`. as_base is the host address of the sandbox window
+ * (AS_BASED) or 0. 0 or -errno.
+ */
+int vm_new(const struct guest_isa *guest, enum as_kind as, u64 as_base,
+    const struct vm_hooks *hooks, const struct vm_config *cfg,
+    struct metic_vm **out);
+/* No vCPU may be running. Frees the vCPUs, too. */
+void vm_free(struct metic_vm *vm);
+
+/* A vCPU in reset state; it belongs to the VM. NULL: out of memory. */
+struct vcpu *vcpu_new(struct metic_vm *vm);
+void vcpu_free(struct vcpu *v);
+/* The vCPU that the calling thread is running, or NULL. Signal-safe. */
+struct vcpu *vcpu_current(void);
+
+/*
+ * Run from v->abi.pc until the event hook says VM_LEAVE or REQ_STOP is
+ * seen; the reason is returned and kept in v->exit_reason, v->exit_arg.
+ */
+u32 exec_run(struct vcpu *v);
+
+/* Ask v to do what REQ_* says at its next safepoint. Signal-safe. */
+void exec_request(struct vcpu *v, u32 req);
+
+/*
+ * The guest code in [start, end) may have changed or gone: drop the
+ * translations made from it. With `verify`, keep those whose bytes are
+ * still the same (an instruction fence), else drop all (munmap, mprotect).
+ */
+void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify);
+
+/*
+ * Around fork(): exec_fork_prepare stops translation, _parent and _child
+ * let it go on; in the child v is the only vCPU left and the code cache is
+ * its own. Not needed for vfork-like children that share memory.
+ */
+void exec_fork_prepare(struct metic_vm *vm);
+void exec_fork_parent(struct metic_vm *vm);
+int exec_fork_child(struct vcpu *v);
+
+/* Name of an exit reason ("syscall"). */
+const char *exec_reason_name(u32 reason);
+
+#endif

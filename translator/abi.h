@@ -83,6 +83,12 @@ struct abi_state {
 	bool (*reference_mem)(struct vcpu *v, u32 what, u32 types);
 };
 
+/* struct vcpu begins with its struct abi_state. */
+static inline struct abi_state *vcpu_abi(struct vcpu *v)
+{
+	return (struct abi_state *)(void *)v;
+}
+
 #define ABI_OFF(field) ((i32)offsetof(struct abi_state, field) - ABI_BIAS)
 #define ABI_SLOT_OFF(slot) (ABI_OFF(state) + 8 * (i32)(slot))
 #define ABI_TMP_OFF(i) (ABI_OFF(tmp) + 8 * (i32)(i))

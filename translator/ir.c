@@ -105,3 +105,17 @@ void ir_begin(struct ir_region *r, u32 b)
 	r->block[b].first = r->ninsns;
 	r->cur = b;
 }
+
+u32 ir_block_order(const struct ir_region *r, u16 order[IR_MAX_BLOCKS])
+{
+	/* Insertion sort: the order is nearly sorted and short. */
+	for (u32 b = 0; b < r->nblocks; b++) {
+		u32 i = b;
+		while (i && r->block[order[i - 1]].first > r->block[b].first) {
+			order[i] = order[i - 1];
+			i--;
+		}
+		order[i] = (u16)b;
+	}
+	return r->nblocks;
+}

@@ -102,6 +102,12 @@ u32 ir_new_block(struct ir_region *r);
 /* Append to block `b` from now on; the previous block must have ended. */
 void ir_begin(struct ir_region *r, u32 b);
 
+/*
+ * The blocks in the order in which they stand in the array (every block
+ * after its predecessor); returns their number.
+ */
+u32 ir_block_order(const struct ir_region *r, u16 order[IR_MAX_BLOCKS]);
+
 /* Shorthands for frontends. */
 static inline ir_ref ir_const(struct ir_region *r, u8 type, i64 v)
 {
@@ -144,6 +150,13 @@ static inline ir_ref ir_op3(struct ir_region *r, u8 op, u8 type, ir_ref a,
 static inline bool ir_is_const(const struct ir_region *r, ir_ref v)
 {
 	return r->insn[v].op == IR_CONST;
+}
+
+/* True if aux is a rounding mode. */
+static inline bool ir_rounds(u8 op)
+{
+	return (op >= IR_FADD && op <= IR_FNMSUB) ||
+	    (op >= IR_F64_TO_F32 && op <= IR_F_TO_U64);
 }
 
 static inline bool ir_ends_block(u8 op)

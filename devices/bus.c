@@ -10,7 +10,7 @@
 
 void bus_init(struct bus *b)
 {
-	*b = (struct bus){0};
+	*b = (struct bus){ 0 };
 }
 
 void bus_free(struct bus *b)
@@ -67,7 +67,7 @@ int bus_attach(struct bus *b, gpa_t base, struct device *d)
 		return -ENOMEM;
 	memmove(&b->window[i + 1], &b->window[i],
 	    (b->n - i) * sizeof(b->window[0]));
-	b->window[i] = (struct bus_window){base, size, d};
+	b->window[i] = (struct bus_window){ base, size, d };
 	b->n++;
 	return 0;
 }
@@ -94,8 +94,8 @@ static const struct bus_window *window_for(
 
 	if (i == b->n || a < w->base)
 		return NULL;
-	if (!(w->dev->cls->widths & n) || (n & (n - 1)) ||
-	    (a - w->base) % n || w->size - (a - w->base) < n)
+	if (!(w->dev->cls->widths & n) || (n & (n - 1)) || (a - w->base) % n ||
+	    w->size - (a - w->base) < n)
 		return NULL;
 	return w;
 }

@@ -63,7 +63,8 @@ static u64 get(const u8 **p, unsigned n)
 	u64 v = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		v |= (u64)*(*p)++ << (8 * i);
+		v |= (u64)(*p)[i] << (8 * i);
+	*p += n;
 	return v;
 }
 

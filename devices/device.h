@@ -44,19 +44,19 @@ struct device_field {
 	u32 offset; /* in the concrete device */
 };
 
-#define DEVICE_NUMBER(tag, type, member)                                  \
-	{                                                                 \
-		(tag), FIELD_NUMBER, sizeof(((type *)0)->member), 1,      \
-		    offsetof(type, member)                                \
+#define DEVICE_NUMBER(tag, type, member) \
+	{ \
+		(tag), FIELD_NUMBER, sizeof(((type *)0)->member), 1, \
+		    offsetof(type, member) \
 	}
-#define DEVICE_ARRAY(tag, type, member)                                   \
-	{                                                                 \
-		(tag), FIELD_NUMBER, sizeof(((type *)0)->member[0]),      \
+#define DEVICE_ARRAY(tag, type, member) \
+	{ \
+		(tag), FIELD_NUMBER, sizeof(((type *)0)->member[0]), \
 		    ARRAY_LEN(((type *)0)->member), offsetof(type, member) \
 	}
-#define DEVICE_IRQ(tag, type, member)                                     \
-	{                                                                 \
-		(tag), FIELD_IRQ, 0, 1, offsetof(type, member)            \
+#define DEVICE_IRQ(tag, type, member) \
+	{ \
+		(tag), FIELD_IRQ, 0, 1, offsetof(type, member) \
 	}
 
 struct device_class {

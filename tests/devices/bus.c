@@ -67,9 +67,15 @@ static const struct device_field probe_fields[] = {
 };
 
 static const struct device_class probe_class = {
-	.name = "probe", .size = 16, .widths = 4 | 8, .version = 3,
-	.fields = probe_fields, .nfields = ARRAY_LEN(probe_fields),
-	.read = probe_read, .write = probe_write, .reset = probe_reset,
+	.name = "probe",
+	.size = 16,
+	.widths = 4 | 8,
+	.version = 3,
+	.fields = probe_fields,
+	.nfields = ARRAY_LEN(probe_fields),
+	.read = probe_read,
+	.write = probe_write,
+	.reset = probe_reset,
 	.free = probe_free,
 };
 
@@ -89,11 +95,10 @@ Test(bus, refuses_overlap)
 		gpa_t base;
 		int want;
 	} row[] = {
-		{0x1000, 0},
-		{0x1000, -EEXIST}, /* the same */
-		{0x0ff8, -EEXIST}, /* over its start */
-		{0x100f, -EEXIST}, /* over its last byte */
-		{0x0ff0, 0}, /* ends where it starts */
+		{ 0x1000, 0 }, { 0x1000, -EEXIST }, /* the same */
+		{ 0x0ff8, -EEXIST }, /* over its start */
+		{ 0x100f, -EEXIST }, /* over its last byte */
+		{ 0x0ff0, 0 }, /* ends where it starts */
 	};
 
 	bus_init(&b);
@@ -141,7 +146,8 @@ Test(bus, dispatches_offsets)
 	for (u64 i = 0; i < 9; i++) {
 		p[i * 4 % 9] = probe_new();
 		cr_assert_eq(bus_attach(&b, 0x4000 + 0x20 * (i * 4 % 9),
-		    &p[i * 4 % 9]->dev), 0);
+				 &p[i * 4 % 9]->dev),
+		    0);
 	}
 	for (u64 i = 0; i < 9; i++) {
 		gpa_t a = 0x4000 + 0x20 * i;
@@ -217,8 +223,8 @@ static void wire_sink(void *ctx, u32 pin, bool level)
 
 Test(irq, sink_hears_changes_only)
 {
-	struct irq_line l = {0};
-	struct wire w = {0};
+	struct irq_line l = { 0 };
+	struct wire w = { 0 };
 
 	irq_set(&l, true); /* nobody listens */
 	irq_connect(&l, wire_sink, &w, 10);
@@ -246,15 +252,17 @@ static size_t saved_probe(struct probe *p, u8 *buf, size_t cap)
 Test(device, state_round_trip)
 {
 	struct probe *p = probe_new(), *q = probe_new();
-	struct wire w = {0};
+	struct wire w = { 0 };
 	u8 buf[128], again[128];
 	size_t n = saved_probe(p, buf, sizeof(buf));
 
 	cr_assert_eq(n, 4 + (8 + 16) + (8 + 2) + (8 + 8) + (8 + 1));
 	cr_expect_eq(device_save(&p->dev, NULL, 0), n);
 	/* Little-endian, by hand: version 3, 4 fields, tag 1, size 4 x 4. */
-	cr_expect_arr_eq(buf, ((u8[]){3, 0, 4, 0, 1, 0, 4, 0, 4, 0, 0, 0, 0x45,
-	    0x33, 0x22, 0x11}), 16);
+	cr_expect_arr_eq(buf,
+	    ((u8[]){
+		3, 0, 4, 0, 1, 0, 4, 0, 4, 0, 0, 0, 0x45, 0x33, 0x22, 0x11 }),
+	    16);
 	irq_connect(&q->irq, wire_sink, &w, 1);
 	q->reg[1] = 99; /* must not survive */
 	cr_assert_eq(device_load(&q->dev, buf, n), 0);
@@ -276,7 +284,7 @@ Test(device, refuses_damaged_state)
 	u8 buf[128];
 	size_t n = saved_probe(p, buf, sizeof(buf));
 	/* Bytes of the heads of state and fields: a change must be noticed. */
-	static const u8 head[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 28, 30, 32};
+	static const u8 head[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 28, 30, 32 };
 
 	q->reg[1] = 99;
 	for (size_t k = 0; k < n; k++)
@@ -284,8 +292,8 @@ Test(device, refuses_damaged_state)
 	cr_expect_eq(device_load(&q->dev, buf, n + 1), -EINVAL);
 	for (size_t k = 0; k < ARRAY_LEN(head); k++) {
 		buf[head[k]] ^= 0x40;
-		cr_expect_eq(device_load(&q->dev, buf, n), -EINVAL,
-		    "byte %u", head[k]);
+		cr_expect_eq(
+		    device_load(&q->dev, buf, n), -EINVAL, "byte %u", head[k]);
 		buf[head[k]] ^= 0x40;
 	}
 	cr_expect_eq(q->reg[1], 99, "changed by a refused state");

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "runtime/mem/map.h"
@@ -76,6 +77,7 @@ enum {
 	REQ_STOP = 1, /* leave exec_run with EXIT_STOP */
 	REQ_EVENT = 2, /* call hooks->event(EXIT_STOP): signals are pending */
 	REQ_FLUSH = 4, /* the code cache is being reset: get out of it */
+	REQ_SYNC = 8, /* come out of generated code once */
 };
 
 struct vcpu {
@@ -92,13 +94,15 @@ struct vcpu {
 	u64 flush_epoch; /* of the code cache when in_code was last set */
 	void *decoder;
 	struct arena arena;
+	struct check *check; /* the comparison under way */
 	void *call_stack; /* mapping that holds generated code's call stack */
 	u64 *values; /* interpreter's SSA values */
 	/* Fault guard, see exec/fault.h. */
 	volatile bool guarded;
 	sigjmp_buf guard;
-	u64 guard_addr;
+	u64 guard_addr, guard_arg; /* where and how (EXIT_MEMORY's arg) */
 	void *sigstack;
+	stack_t prev_sigstack;
 };
 
 _Static_assert(offsetof(struct vcpu, abi) == 0, "abi must be first");

@@ -1,0 +1,100 @@
+/*
+ * cache.c - executable memory: one anonymous file mapped twice.
+ *
+ * The writable view is never executable and the executable view never
+ * writable (W^X). The file is shared memory, so a forked child gets a file
+ * of its own at the same two addresses before it runs guest code again.
+ */
+#include "runtime/exec/internal.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int open_file(size_t size)
+{
+	int fd = memfd_create("metic-code", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) < 0) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int map_view(u8 **at, int fd, size_t size, int prot)
+{
+	void *p = mmap(*at, size, prot,
+	    MAP_SHARED | MAP_NORESERVE | (*at ? MAP_FIXED : 0), fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*at = p;
+	return 0;
+}
+
+static int map_both(struct exec *ex)
+{
+	int err = map_view(&ex->rw, ex->fd, ex->size, PROT_READ | PROT_WRITE);
+	if (err)
+		return err;
+	return map_view(&ex->rx, ex->fd, ex->size, PROT_READ | PROT_EXEC);
+}
+
+int cache_init(struct exec *ex)
+{
+	const struct vm_config *cfg = &ex->vm->cfg;
+	ex->size = ALIGN_UP(cfg->cache_size ? cfg->cache_size :
+	    CODE_CACHE_SIZE, HOST_PAGE);
+	ex->fd = open_file(ex->size);
+	if (ex->fd < 0)
+		return ex->fd;
+	int err = map_both(ex);
+	/* the mappings keep the file; a guest must not see a descriptor */
+	close(ex->fd);
+	ex->fd = -1;
+	if (err)
+		return err;
+	err = ex->host->thunks(ex->vm->guest, ex->rw, (u64)(uintptr_t)ex->rx,
+	    ex->size, &ex->thunks);
+	ex->thunk_size = ex->used = ALIGN_UP(ex->thunks.size, 64);
+	return err;
+}
+
+void cache_free(struct exec *ex)
+{
+	if (ex->rw)
+		munmap(ex->rw, ex->size);
+	if (ex->rx)
+		munmap(ex->rx, ex->size);
+}
+
+void cache_reset(struct exec *ex)
+{
+	ex->used = ex->thunk_size;
+}
+
+int cache_fork_child(struct exec *ex)
+{
+	int fd = open_file(ex->size);
+	if (fd < 0)
+		return fd;
+	for (size_t done = 0; done < ex->used;) {
+		ssize_t n = write(fd, ex->rw + done, ex->used - done);
+		if (n <= 0) {
+			close(fd);
+			return n < 0 ? -errno : -EIO;
+		}
+		done += (size_t)n;
+	}
+	ex->fd = fd;
+	int err = map_both(ex);
+	close(fd);
+	ex->fd = -1;
+	return err;
+}
+
+bool cache_contains(const struct exec *ex, u64 rx)
+{
+	return rx - (u64)(uintptr_t)ex->rx < ex->size;
+}

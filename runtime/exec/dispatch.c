@@ -1,0 +1,272 @@
+/*
+ * dispatch.c - the run loop: what generated code asks of the runtime.
+ *
+ * Generated code runs from block to block by itself. It comes here (service)
+ * to find a block it has no link to, or because the guest needs something.
+ * resume() is the single place that decides how guest execution goes on at
+ * abi.pc: requests first, then interpreter or native code.
+ *
+ * Holding code: a thread that executes generated code, or keeps a pointer to
+ * a block, has in_code set. exec_event clears it around everything that may
+ * block. A flush waits until nobody has it; whoever sets it again and finds
+ * a new epoch forgets its call stack, whose frames are gone.
+ */
+#include "runtime/exec/internal.h"
+
+#include <sched.h>
+
+void exec_enter_code(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	for (;;) {
+		atomic_store(&v->in_code, 1);
+		if (!atomic_load(&ex->flushing))
+			break;
+		atomic_store(&v->in_code, 0);
+		pthread_mutex_lock(&ex->lock); /* held during a flush */
+		pthread_mutex_unlock(&ex->lock);
+	}
+	u64 epoch = atomic_load(&ex->epoch);
+	if (v->flush_epoch != epoch) {
+		v->flush_epoch = epoch;
+		v->abi.call_sp = v->abi.call_base;
+	}
+}
+
+void exec_leave_code(struct vcpu *v)
+{
+	atomic_store(&v->in_code, 0);
+}
+
+/* Forget every translation. The caller is outside code. */
+static void flush(struct metic_vm *vm)
+{
+	struct exec *ex = vm->exec;
+	pthread_mutex_lock(&vm->lock);
+	pthread_mutex_lock(&ex->lock);
+	atomic_store(&ex->flushing, true);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		exec_request(o, REQ_FLUSH);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		while (atomic_load(&o->in_code))
+			sched_yield();
+	memset((void *)ex->hash, 0, sizeof(*ex->hash) << TB_HASH_BITS);
+	memset(ex->pages, 0, sizeof(*ex->pages) << PAGE_HASH_BITS);
+	if (ex->host) {
+		for (size_t i = 0; i < ABI_JT_SIZE; i++)
+			ex->jt[i] = ex->thunks.miss;
+		cache_reset(ex);
+	}
+	atomic_store(&ex->ntb, 0);
+	ex->lo = ~(gva_t)0;
+	ex->hi = 0;
+	arena_reset(&ex->meta);
+	atomic_fetch_add(&ex->epoch, 1);
+	atomic_store(&ex->flushing, false);
+	vm->stats.flushes++;
+	pthread_mutex_unlock(&ex->lock);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void exec_flush(struct vcpu *v)
+{
+	exec_leave_code(v);
+	flush(v->vm);
+	exec_enter_code(v);
+}
+
+/* A block for pc, whatever it takes. in_code is set. */
+static struct tb *must_get(struct vcpu *v, gva_t pc, bool with_ir)
+{
+	struct tb *tb;
+	while (!(tb = tb_get(v, pc, with_ir)))
+		exec_flush(v);
+	return tb;
+}
+
+enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg)
+{
+	exec_leave_code(v);
+	v->exit_reason = reason;
+	v->exit_arg = arg;
+	enum vm_action act = v->vm->hooks->event(v, reason, arg);
+	exec_enter_code(v);
+	return act;
+}
+
+void exec_request(struct vcpu *v, u32 req)
+{
+	struct exec *ex = v->vm->exec;
+	atomic_fetch_or(&v->requests, req);
+	__atomic_store_n(&v->abi.poll, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->abi.jt, (const void *const *)ex->jt_miss,
+	    __ATOMIC_RELEASE);
+}
+
+bool exec_serve_requests(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	__atomic_store_n(&v->abi.poll, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->abi.jt, (const void *const *)ex->jt,
+	    __ATOMIC_SEQ_CST);
+	u32 req = atomic_exchange(&v->requests, 0);
+	if (req & REQ_FLUSH) {
+		exec_leave_code(v);
+		exec_enter_code(v);
+	}
+	if (req & REQ_EVENT && exec_event(v, EXIT_STOP, 0) == VM_LEAVE)
+		return false;
+	if (req & REQ_STOP) {
+		v->exit_reason = EXIT_STOP;
+		v->exit_arg = 0;
+		return false;
+	}
+	return true;
+}
+
+/* What exec does itself about an exit, or the hook. */
+bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
+{
+	atomic_fetch_add_explicit(&v->vm->stats.exits, 1,
+	    memory_order_relaxed);
+	switch (reason) {
+	case EXIT_LOOKUP:
+	case EXIT_FPMODE: /* resume() chooses the tier by the mode */
+		return true;
+	case EXIT_ICACHE:
+		exec_leave_code(v);
+		exec_invalidate(v->vm, 0, ~(gva_t)0, true);
+		exec_enter_code(v);
+		return true;
+	case EXIT_STOP:
+		if (v->vm->cfg.count && v->abi.budget <= 0) {
+			v->exit_reason = EXIT_STOP;
+			v->exit_arg = 1;
+			return false;
+		}
+		return true; /* the request is served by the caller's loop */
+	default:
+		return exec_event(v, reason, arg) == VM_RESUME;
+	}
+}
+
+struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
+    const struct interp_mem *mem)
+{
+	struct interp_result r = interp_run(v, v->vm->guest, tb->ir, mem,
+	    v->values);
+	v->abi.pc = r.pc;
+	if (r.reason == EXIT_MEMORY)
+		r.arg = v->guard_arg;
+	return r;
+}
+
+/* One block in the interpreter; false: leave the run loop. */
+static bool interp_step(struct vcpu *v)
+{
+	struct tb *tb = must_get(v, v->abi.pc, true);
+	if (v->vm->cfg.count) {
+		if (v->abi.budget <= 0)
+			return exec_handle_exit(v, EXIT_STOP, 0);
+		v->abi.budget -= tb->insns;
+	}
+	v->vm->stats.interp_blocks++;
+	struct interp_result r = exec_interp(v, tb, &exec_mem);
+	return exec_handle_exit(v, r.reason, r.arg);
+}
+
+/* Native code cannot run in every state: RMM has no host mode. */
+static bool wants_interp(const struct vcpu *v)
+{
+	return !v->vm->exec->host || v->abi.frm > RM_RUP;
+}
+
+/*
+ * Go on at abi.pc: native code to run, or NULL to leave the run loop with
+ * exit_reason set. in_code is set before and after.
+ */
+static const void *resume(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	for (;;) {
+		if (atomic_load_explicit(&v->requests, memory_order_relaxed) &&
+		    !exec_serve_requests(v))
+			return NULL;
+		if (v->vm->cfg.check) {
+			if (!check_step(v))
+				return NULL;
+			continue;
+		}
+		if (wants_interp(v)) {
+			if (!interp_step(v))
+				return NULL;
+			continue;
+		}
+		struct tb *tb = must_get(v, v->abi.pc, false);
+		__atomic_store_n(&ex->jt[(tb->pc >> 1) & (ABI_JT_SIZE - 1)],
+		    tb->code, __ATOMIC_RELEASE);
+		return tb->code;
+	}
+}
+
+/* A link site was reached: find its target, patch it for next time. */
+static const void *link_site(struct vcpu *v, u64 rx_site)
+{
+	struct exec *ex = v->vm->exec;
+	struct tb *from = tb_by_code(ex, rx_site);
+	assert(from);
+	u32 off = (u32)(rx_site - (u64)(uintptr_t)from->code_start), i = 0;
+	while (i < from->nlinks && from->links[i].off != off)
+		i++;
+	assert(i < from->nlinks);
+	u64 epoch = atomic_load(&ex->epoch);
+	v->abi.pc = from->links[i].target;
+	if (atomic_load(&v->requests) || wants_interp(v))
+		return resume(v);
+	struct tb *to = must_get(v, v->abi.pc, false);
+	pthread_mutex_lock(&ex->lock);
+	if (atomic_load(&ex->epoch) == epoch && !from->dead && !to->dead)
+		tb_link(ex, from, i, to);
+	pthread_mutex_unlock(&ex->lock);
+	return to->code;
+}
+
+const void *exec_service(struct vcpu *v, u32 reason, u64 arg)
+{
+	switch (reason) {
+	case EXIT_LINK: return link_site(v, arg);
+	case EXIT_LOOKUP:
+		v->abi.pc = arg;
+		v->vm->stats.lookups++;
+		return resume(v);
+	default: return exec_handle_exit(v, reason, arg) ? resume(v) : NULL;
+	}
+}
+
+static _Thread_local struct vcpu *current
+    __attribute__((tls_model("initial-exec")));
+
+struct vcpu *vcpu_current(void)
+{
+	return current;
+}
+
+u32 exec_run(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	struct vcpu *outer = current;
+	current = v;
+	int err = fault_thread_enter(v);
+	assert(err == 0);
+	(void)err;
+	v->abi.call_sp = v->abi.call_base;
+	exec_enter_code(v);
+	const void *code = resume(v);
+	if (code)
+		ex->thunks.enter(v, code);
+	exec_leave_code(v);
+	fault_thread_leave(v);
+	current = outer;
+	return v->exit_reason;
+}
+

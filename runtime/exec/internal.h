@@ -1,0 +1,147 @@
+/*
+ * internal.h - struct exec: code cache, block tables, dispatcher state.
+ *
+ * Locking: `lock` guards every table and the writable view of the cache.
+ * Read without it: the hash chains, the jump table and by_code (entries are
+ * published by one release store and live until the next flush). A thread
+ * that uses any of them has in_code set; a flush waits for all in_code to be
+ * clear. lock is never held while guest code or an event hook runs.
+ */
+#ifndef RUNTIME_EXEC_INTERNAL_H
+#define RUNTIME_EXEC_INTERNAL_H
+
+#include "backend/interp/interp.h"
+#include "runtime/exec/exec.h"
+#include "runtime/exec/fault.h"
+#include "translator/text.h"
+
+#ifdef METIC_TORTURE
+#define TB_MAX_INSNS 3
+#define CODE_CACHE_SIZE ((size_t)256 << 10)
+#define TB_MAX ((size_t)1 << 14)
+#else
+#define TB_MAX_INSNS 64
+#define CODE_CACHE_SIZE ((size_t)512 << 20)
+#define TB_MAX ((size_t)1 << 22)
+#endif
+#define TB_HASH_BITS 16
+#define PAGE_HASH_BITS 12
+#define CALL_STACK_SIZE ((size_t)1 << 20)
+
+/* A translation block. */
+struct tb {
+	gva_t pc;
+	u32 len; /* guest bytes */
+	u32 insns;
+	u64 hash; /* XXH3 of the guest bytes */
+	const u8 *code; /* executable entry, NULL: interpreter only */
+	const u8 *code_start, *code_end;
+	struct link_site *links;
+	struct pc_map *map;
+	u32 nlinks, nmap;
+	bool dead; /* invalidated: unreachable by lookup */
+	bool has_helper; /* calls helpers, which need not be repeatable */
+	struct ir_region *ir; /* for the interpreter, or NULL */
+	struct tb *_Atomic next; /* in its hash chain */
+	struct in_link *in; /* link sites that lead here */
+};
+
+struct in_link {
+	struct in_link *next;
+	struct tb *from;
+	u32 site; /* index into from->links */
+};
+
+struct page_tb {
+	struct page_tb *next;
+	struct tb *tb;
+};
+
+struct page {
+	struct page *next;
+	u64 number;
+	struct page_tb *tbs;
+};
+
+struct exec {
+	struct metic_vm *vm;
+	const struct host_backend *host; /* NULL: interpreter only */
+	pthread_mutex_t lock;
+
+	/* code cache: one memory object mapped twice */
+	int fd;
+	u8 *rw, *rx;
+	size_t size, used, thunk_size;
+	struct backend_thunks thunks;
+
+	/* tables */
+	struct tb *_Atomic *hash; /* 1 << TB_HASH_BITS chains */
+	const void **jt, **jt_miss; /* ABI_JT_SIZE entries each */
+	struct tb **by_code; /* in order of code address */
+	_Atomic size_t ntb;
+	struct page **pages; /* 1 << PAGE_HASH_BITS chains */
+	gva_t lo, hi; /* bounds of all translated code */
+	struct arena meta; /* everything that dies with the cache */
+
+	pthread_mutex_t turn; /* check.c: one vCPU compares at a time */
+	_Atomic u64 epoch; /* counts flushes */
+	_Atomic bool flushing;
+
+	void *decoder;
+	struct arena arena; /* of the translation under way */
+	struct ir_region region;
+};
+
+/* cache.c */
+int cache_init(struct exec *ex);
+void cache_free(struct exec *ex);
+void cache_reset(struct exec *ex);
+int cache_fork_child(struct exec *ex);
+bool cache_contains(const struct exec *ex, u64 rx);
+static inline u8 *cache_rw(const struct exec *ex, u64 rx)
+{
+	return ex->rw + (rx - (u64)(uintptr_t)ex->rx);
+}
+
+/* tables.c: need lock unless said otherwise */
+struct tb *tb_find(const struct exec *ex, gva_t pc); /* lock-free */
+struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */
+int tb_insert(struct exec *ex, struct tb *tb);
+void tb_kill(struct exec *ex, struct tb *tb);
+void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to);
+/* Guest pc of host address rx inside tb. */
+gva_t tb_guest_pc(const struct tb *tb, u64 rx);
+
+/*
+ * translate.c: a block for pc, made if needed; NULL when the cache is full
+ * (flush and retry). with_ir keeps the IR for the interpreter. Takes lock.
+ */
+struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
+
+/* dispatch.c */
+const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
+struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
+    const struct interp_mem *mem);
+void exec_enter_code(struct vcpu *v);
+void exec_leave_code(struct vcpu *v);
+/* What `event` says; in_code is clear around it. */
+enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg);
+/* Do what an exit asks for; false: leave the run loop. */
+bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg);
+/* Forget every translation. in_code is set before and after. */
+void exec_flush(struct vcpu *v);
+/* Serve requests; false: leave the run loop. */
+bool exec_serve_requests(struct vcpu *v);
+
+/* memory.c: guest memory for the interpreter and native code's fall-back */
+extern const struct interp_mem exec_mem;
+void exec_reference(struct vcpu *v, u32 what, u32 types);
+bool exec_reference_mem(struct vcpu *v, u32 what, u32 types);
+
+/* fault.c */
+void fault_free(struct vcpu *v);
+
+/* check.c: run one block in both tiers; false: leave the run loop */
+bool check_step(struct vcpu *v);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * tables.c - finding translation blocks: by guest pc, by host code address,
+ * by guest page; and the links between them.
+ */
+#include "runtime/exec/internal.h"
+
+static size_t hash_pc(gva_t pc)
+{
+	return (size_t)((pc * 0x9e3779b97f4a7c15u) >> (64 - TB_HASH_BITS));
+}
+
+static size_t hash_page(u64 number)
+{
+	return (size_t)((number * 0x9e3779b97f4a7c15u) >>
+	    (64 - PAGE_HASH_BITS));
+}
+
+static const void **jt_entry(const struct exec *ex, gva_t pc)
+{
+	return &ex->jt[(pc >> 1) & (ABI_JT_SIZE - 1)];
+}
+
+struct tb *tb_find(const struct exec *ex, gva_t pc)
+{
+	struct tb *tb = atomic_load_explicit(&ex->hash[hash_pc(pc)],
+	    memory_order_acquire);
+	while (tb && tb->pc != pc)
+		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
+	return tb;
+}
+
+struct tb *tb_by_code(const struct exec *ex, u64 rx)
+{
+	const u8 *p = (const u8 *)(uintptr_t)rx;
+	size_t lo = 0, hi = atomic_load(&ex->ntb);
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (ex->by_code[mid]->code_end <= p)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == atomic_load(&ex->ntb) || ex->by_code[lo]->code_start > p)
+		return NULL;
+	return ex->by_code[lo];
+}
+
+gva_t tb_guest_pc(const struct tb *tb, u64 rx)
+{
+	u32 off = (u32)(rx - (u64)(uintptr_t)tb->code_start);
+	u32 lo = 0, hi = tb->nmap;
+	while (lo < hi) { /* the last entry at or before off */
+		u32 mid = (lo + hi) / 2;
+		if (tb->map[mid].off <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return tb->pc + (lo ? tb->map[lo - 1].guest_off : 0);
+}
+
+static int add_to_page(struct exec *ex, struct tb *tb, u64 number)
+{
+	struct page **head = &ex->pages[hash_page(number)], *p = *head;
+	while (p && p->number != number)
+		p = p->next;
+	if (!p) {
+		p = arena_new(&ex->meta, struct page, 1);
+		if (!p)
+			return -ENOMEM;
+		p->number = number;
+		p->next = *head;
+		*head = p;
+	}
+	struct page_tb *l = arena_new(&ex->meta, struct page_tb, 1);
+	if (!l)
+		return -ENOMEM;
+	l->tb = tb;
+	l->next = p->tbs;
+	p->tbs = l;
+	return 0;
+}
+
+int tb_insert(struct exec *ex, struct tb *tb)
+{
+	gva_t end = tb->pc + MAX(tb->len, 1);
+	for (u64 n = tb->pc / HOST_PAGE; n <= (end - 1) / HOST_PAGE; n++) {
+		int err = add_to_page(ex, tb, n);
+		if (err)
+			return err;
+	}
+	ex->lo = MIN(ex->lo, tb->pc);
+	ex->hi = MAX(ex->hi, end);
+	if (tb->code) {
+		ex->by_code[ex->ntb] = tb;
+		atomic_fetch_add(&ex->ntb, 1);
+	}
+	struct tb *_Atomic *head = &ex->hash[hash_pc(tb->pc)];
+	atomic_store(&tb->next, atomic_load(head));
+	atomic_store_explicit(head, tb, memory_order_release);
+	return 0;
+}
+
+static void unlink_incoming(struct exec *ex, struct tb *tb)
+{
+	for (struct in_link *l = tb->in; l; l = l->next) {
+		const struct link_site *s = &l->from->links[l->site];
+		const u8 *rx = l->from->code_start + s->off;
+		ex->host->patch(cache_rw(ex, (u64)(uintptr_t)rx),
+		    (u64)(uintptr_t)rx,
+		    (u64)(uintptr_t)(l->from->code_start + s->stub));
+	}
+	tb->in = NULL;
+}
+
+void tb_kill(struct exec *ex, struct tb *tb)
+{
+	if (tb->dead)
+		return;
+	tb->dead = true;
+	struct tb *_Atomic *at = &ex->hash[hash_pc(tb->pc)];
+	while (*at && *at != tb)
+		at = &(*at)->next;
+	if (*at)
+		atomic_store(at, atomic_load(&tb->next));
+	if (tb->code) {
+		const void **e = jt_entry(ex, tb->pc);
+		if (*e == tb->code)
+			__atomic_store_n(e, ex->thunks.miss, __ATOMIC_RELEASE);
+		unlink_incoming(ex, tb);
+	}
+	atomic_fetch_add(&ex->vm->stats.invalidated, 1);
+}
+
+void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to)
+{
+	struct in_link *l = arena_new(&ex->meta, struct in_link, 1);
+	if (!l)
+		return; /* stays unlinked: slower, still right */
+	l->from = from;
+	l->site = site;
+	l->next = to->in;
+	to->in = l;
+	const u8 *rx = from->code_start + from->links[site].off;
+	ex->host->patch(cache_rw(ex, (u64)(uintptr_t)rx), (u64)(uintptr_t)rx,
+	    (u64)(uintptr_t)to->code);
+	atomic_fetch_add_explicit(&ex->vm->stats.links, 1,
+	    memory_order_relaxed);
+}

@@ -1,0 +1,241 @@
+/* vm.c - making and freeing VMs and vCPUs. */
+#include "runtime/exec/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "translator/fpu.h"
+
+/* Zeroed memory that costs nothing until it is touched. */
+static void *reserve(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int init_native(struct exec *ex)
+{
+	int err = cache_init(ex);
+	if (err)
+		return err;
+	ex->jt = reserve(ABI_JT_SIZE * sizeof(*ex->jt));
+	ex->jt_miss = reserve(ABI_JT_SIZE * sizeof(*ex->jt));
+	ex->by_code = reserve(TB_MAX * sizeof(struct tb *));
+	if (!ex->jt || !ex->jt_miss || !ex->by_code)
+		return -ENOMEM;
+	for (size_t i = 0; i < ABI_JT_SIZE; i++)
+		ex->jt[i] = ex->jt_miss[i] = ex->thunks.miss;
+	return 0;
+}
+
+static void exec_free(struct exec *ex)
+{
+	if (!ex)
+		return;
+	if (ex->decoder)
+		ex->vm->guest->close(ex->decoder);
+	if (ex->host)
+		cache_free(ex);
+	if (ex->jt)
+		munmap(ex->jt, ABI_JT_SIZE * sizeof(*ex->jt));
+	if (ex->jt_miss)
+		munmap(ex->jt_miss, ABI_JT_SIZE * sizeof(*ex->jt));
+	if (ex->by_code)
+		munmap(ex->by_code, TB_MAX * sizeof(struct tb *));
+	free((void *)ex->hash);
+	free(ex->pages);
+	arena_free(&ex->meta);
+	arena_free(&ex->arena);
+	pthread_mutex_destroy(&ex->lock);
+	free(ex);
+}
+
+static int exec_new(struct metic_vm *vm)
+{
+	struct exec *ex = vm->exec = calloc(1, sizeof(*ex));
+	if (!ex)
+		return -ENOMEM;
+	ex->vm = vm;
+	ex->lo = ~(gva_t)0;
+	pthread_mutex_init(&ex->lock, NULL);
+	pthread_mutex_init(&ex->turn, NULL);
+	arena_init(&ex->meta);
+	arena_init(&ex->arena);
+	ex->hash = calloc((size_t)1 << TB_HASH_BITS, sizeof(*ex->hash));
+	ex->pages = calloc((size_t)1 << PAGE_HASH_BITS, sizeof(*ex->pages));
+	if (!ex->hash || !ex->pages)
+		return -ENOMEM;
+	ex->decoder = vm->guest->open();
+	if (!ex->decoder)
+		return -ENOTSUP;
+	if (vm->cfg.tier == TIER_INTERP && !vm->cfg.check)
+		return 0;
+	ex->host = host_backend_default();
+	if (!ex->host)
+		return vm->cfg.tier == TIER_BASELINE ? -ENOTSUP : 0;
+	return init_native(ex);
+}
+
+int vm_new(const struct guest_isa *guest, enum as_kind as, u64 as_base,
+    const struct vm_hooks *hooks, const struct vm_config *cfg,
+    struct metic_vm **out)
+{
+	struct metic_vm *vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return -ENOMEM;
+	vm->guest = guest;
+	vm->hooks = hooks;
+	vm->as = as;
+	vm->mem_base = as_base;
+	vm->cfg = *cfg;
+	pthread_mutex_init(&vm->lock, NULL);
+	int err = map_init(&vm->map);
+	if (!err)
+		err = fault_install();
+	if (!err)
+		err = exec_new(vm);
+	if (err) {
+		vm_free(vm);
+		return err;
+	}
+	*out = vm;
+	return 0;
+}
+
+void vm_free(struct metic_vm *vm)
+{
+	if (!vm)
+		return;
+	while (vm->vcpus)
+		vcpu_free(vm->vcpus);
+	if (vm->exec) {
+		exec_free(vm->exec);
+		fault_uninstall();
+	}
+	map_free(&vm->map);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+/* The call stack: a guard page below, the bottom frame at the top. */
+static bool make_call_stack(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	v->call_stack = reserve(CALL_STACK_SIZE);
+	if (!v->call_stack ||
+	    mprotect(v->call_stack, HOST_PAGE, PROT_NONE) < 0)
+		return false;
+	u8 *top = (u8 *)v->call_stack + CALL_STACK_SIZE - 64;
+	memcpy(top, &ex->thunks.bottom, sizeof(u64));
+	v->abi.call_sp = v->abi.call_base = (u64)(uintptr_t)top;
+	v->abi.jt = (const void *const *)ex->jt;
+	return true;
+}
+
+struct vcpu *vcpu_new(struct metic_vm *vm)
+{
+	struct vcpu *v = calloc(1, sizeof(*v));
+	if (!v)
+		return NULL;
+	v->vm = vm;
+	v->abi.service = exec_service;
+	v->abi.reference = exec_reference;
+	v->abi.reference_mem = exec_reference_mem;
+	v->abi.fpu = fpu_make_word(RM_RNE, 0);
+	v->abi.mem_base = vm->mem_base;
+	v->values = reserve(IR_MAX_INSNS * sizeof(u64));
+	v->flush_epoch = atomic_load(&vm->exec->epoch);
+	if (!v->values || (vm->exec->host && !make_call_stack(v))) {
+		vcpu_free(v);
+		return NULL;
+	}
+	vm->guest->reset(&v->abi);
+	pthread_mutex_lock(&vm->lock);
+	v->next = vm->vcpus;
+	vm->vcpus = v;
+	pthread_mutex_unlock(&vm->lock);
+	return v;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	struct metic_vm *vm = v->vm;
+	pthread_mutex_lock(&vm->lock);
+	struct vcpu **at = &vm->vcpus;
+	while (*at && *at != v)
+		at = &(*at)->next;
+	if (*at)
+		*at = v->next;
+	pthread_mutex_unlock(&vm->lock);
+	if (v->values)
+		munmap(v->values, IR_MAX_INSNS * sizeof(u64));
+	if (v->call_stack)
+		munmap(v->call_stack, CALL_STACK_SIZE);
+	fault_free(v);
+	free(v);
+}
+
+void exec_fork_prepare(struct metic_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	pthread_mutex_lock(&vm->exec->lock);
+	pthread_rwlock_rdlock(&vm->map.lock);
+}
+
+void exec_fork_parent(struct metic_vm *vm)
+{
+	pthread_rwlock_unlock(&vm->map.lock);
+	pthread_mutex_unlock(&vm->exec->lock);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+int exec_fork_child(struct vcpu *v)
+{
+	struct metic_vm *vm = v->vm;
+	/* the locks' state is a copy whose owner may count as another thread */
+	pthread_rwlock_init(&vm->map.lock, NULL);
+	pthread_mutex_init(&vm->exec->lock, NULL);
+	pthread_mutex_init(&vm->lock, NULL);
+	for (struct vcpu **at = &vm->vcpus; *at;) {
+		struct vcpu *o = *at;
+		if (o == v) {
+			at = &o->next;
+			continue;
+		}
+		*at = o->next;
+		if (o->call_stack)
+			munmap(o->call_stack, CALL_STACK_SIZE);
+		munmap(o->values, IR_MAX_INSNS * sizeof(u64));
+		fault_free(o);
+		free(o);
+	}
+	return vm->exec->host ? cache_fork_child(vm->exec) : 0;
+}
+
+static const char *const reason_names[EXIT_NREASONS] = {
+#define X(name, text, doc) text,
+#include "translator/exits.def"
+#undef X
+};
+
+const char *exec_reason_name(u32 reason)
+{
+	return reason < EXIT_NREASONS ? reason_names[reason] : "?";
+}
+
+void vm_log(const struct metic_vm *vm, const char *fmt, ...)
+{
+	char buf[1024];
+	va_list ap;
+	if (!vm->cfg.log)
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		vm->cfg.log(vm->cfg.log_ctx, buf,
+		    MIN((size_t)n, sizeof(buf) - 1));
+}

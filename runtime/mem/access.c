@@ -1,0 +1,52 @@
+/* access.c - see access.h. */
+#include "runtime/mem/access.h"
+
+#include "runtime/exec/fault.h"
+
+void *mem_host(struct vcpu *v, gva_t a)
+{
+	return (void *)(uintptr_t)(v->vm->mem_base + a);
+}
+
+/* In the sandbox, [a, a + n) must stay inside the window. */
+static bool in_window(struct vcpu *v, gva_t a, size_t n)
+{
+	const u64 window = (u64)1 << AS_WINDOW_BITS;
+	return v->vm->as == AS_IDENTITY || (a < window && n <= window - a);
+}
+
+bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
+{
+	if (!in_window(v, src, n) || !fault_guard(v))
+		return false;
+	memcpy(dst, mem_host(v, src), n);
+	fault_unguard(v);
+	return true;
+}
+
+bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
+{
+	if (!in_window(v, dst, n) || !fault_guard(v))
+		return false;
+	memcpy(mem_host(v, dst), src, n);
+	fault_unguard(v);
+	return true;
+}
+
+bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
+{
+	if (!in_window(v, dst, n) || !fault_guard(v))
+		return false;
+	memset(mem_host(v, dst), 0, n);
+	fault_unguard(v);
+	return true;
+}
+
+i64 mem_strlen(struct vcpu *v, gva_t a, size_t max)
+{
+	if (!in_window(v, a, 1) || !fault_guard(v))
+		return -EFAULT;
+	size_t n = strnlen(mem_host(v, a), max);
+	fault_unguard(v);
+	return n == max ? -ENAMETOOLONG : (i64)n;
+}

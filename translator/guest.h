@@ -20,6 +20,13 @@ struct guest_reg {
 	bool shown; /* in register dumps */
 };
 
+/* An extension that the frontend implements, as the guest's Linux tells it. */
+struct guest_feature {
+	const char *name; /* "zba" */
+	u64 hwcap; /* bits of AT_HWCAP */
+	u64 hwprobe_ima_ext_0; /* bits of riscv_hwprobe's IMA_EXT_0 */
+};
+
 /* How lift may form a translation block. */
 struct lift_opts {
 	u32 max_insns; /* at least 1 */
@@ -44,6 +51,8 @@ struct guest_isa {
 	u8 min_insn; /* smallest instruction, bytes */
 	const struct guest_reg *regs;
 	u32 nregs;
+	const struct guest_feature *features;
+	u32 nfeatures;
 	const guest_helper *helpers;
 	const char *const *helper_names;
 	u32 nhelpers;

@@ -1,0 +1,85 @@
+/*
+ * isa.c - struct guest_isa of riscv64: the tables that the rest of metic
+ * reads, the helpers that generated code calls, and the reset state.
+ */
+#include <time.h>
+
+#include "frontend/riscv/lift.h"
+
+extern const struct guest_isa guest_riscv64;
+
+static const struct guest_reg regs[] = {
+#define R(name, slot, type, pin, shown) { name, slot, type, pin, shown },
+#include "frontend/riscv/regs.def"
+#undef R
+};
+
+static const struct guest_feature features[] = {
+#define LETTER(name, ch, probe) { #name, 1ull << ((ch) - 'a'), probe },
+#define EXT(name, probe) { #name, 0, probe },
+#include "frontend/riscv/features.def"
+#undef LETTER
+#undef EXT
+};
+
+/* "rv64imafdc_zicond_..." */
+#define LETTER(name, ch, probe) #name
+#define EXT(name, probe) "_" #name
+static const char isa_string[] = "rv64"
+#include "frontend/riscv/features.def"
+	;
+#undef LETTER
+#undef EXT
+
+/*
+ * Zicntr: one clock at 1 GHz serves all three counters, as a core would show
+ * that retires one instruction per nanosecond.
+ */
+static u64 clock_ns(struct vcpu *v, u64 a, u64 b)
+{
+	struct timespec t;
+
+	(void)v;
+	(void)a;
+	(void)b;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+static const guest_helper helpers[] = {
+	[RV_HELPER_CYCLE] = clock_ns,
+	[RV_HELPER_TIME] = clock_ns,
+	[RV_HELPER_INSTRET] = clock_ns,
+};
+
+static const char *const helper_names[] = {
+	[RV_HELPER_CYCLE] = "rdcycle",
+	[RV_HELPER_TIME] = "rdtime",
+	[RV_HELPER_INSTRET] = "rdinstret",
+};
+
+static void reset(struct abi_state *s)
+{
+	memset(s->state, 0, sizeof(s->state));
+	s->state[RV_SLOT_RESV_ADDR] = (u64)RV_NO_RESV;
+	s->frm = RM_RNE;
+}
+
+const struct guest_isa guest_riscv64 = {
+	.name = "riscv64",
+	.summary = isa_string,
+	.elf_machine = 243, /* EM_RISCV */
+	.min_insn = 2,
+	.regs = regs,
+	.nregs = ARRAY_LEN(regs),
+	.features = features,
+	.nfeatures = ARRAY_LEN(features),
+	.helpers = helpers,
+	.helper_names = helper_names,
+	.nhelpers = ARRAY_LEN(helpers),
+	.open = rv_open,
+	.close = rv_close,
+	.lift = rv_lift,
+	.disassemble = rv_disassemble,
+	.reset = reset,
+};

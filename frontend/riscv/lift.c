@@ -1,0 +1,83 @@
+/*
+ * lift.c - a translation block: decode and lift until control leaves.
+ *
+ * Blocks are extended basic blocks: after a conditional branch the not-taken
+ * side may go on (lift_opts.side_exits). Limits that end a block early: the
+ * caller's max_insns, the bytes that may be read, and the region's own size.
+ */
+#include "frontend/riscv/lift.h"
+
+void rv_goto(struct rv_lifter *x, gva_t pc)
+{
+	ir_emit(x->r, (struct ir_insn){ .op = IR_GOTO_TB, .imm = (i64)pc });
+	x->done = true;
+}
+
+void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, ir_ref arg)
+{
+	ir_emit(x->r, (struct ir_insn){
+		.op = IR_EXIT, .aux = reason, .b = arg, .imm = (i64)pc });
+	x->done = true;
+}
+
+u32 rv_if(struct rv_lifter *x, ir_ref cond)
+{
+	u32 yes = ir_new_block(x->r), no = ir_new_block(x->r);
+
+	ir_emit(x->r, (struct ir_insn){
+		.op = IR_BR, .a = cond, .b = yes, .c = no });
+	ir_begin(x->r, yes);
+	return no;
+}
+
+void rv_else(struct rv_lifter *x, u32 b)
+{
+	ir_begin(x->r, b);
+	x->done = false;
+}
+
+/* The block cannot be read on at pc: its first missing byte is `end`. */
+static void unreadable(struct rv_lifter *x, gva_t pc, gva_t end, bool first)
+{
+	if (first) {
+		ir_emit(x->r, (struct ir_insn){
+			.op = IR_INSN_START, .imm = (i64)pc });
+		rv_exit(x, EXIT_FETCH, pc, rv_const(x, (i64)end));
+	} else {
+		rv_goto(x, pc);
+	}
+}
+
+void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
+    const struct lift_opts *opts)
+{
+	struct rv_lifter x = { .r = r, .opts = opts };
+	struct rv_insn i;
+	gva_t pc = code->pc;
+	u32 n = 0;
+
+	while (!x.done) {
+		size_t off = pc - code->pc;
+
+		if (!rv_decode(decoder, pc, code->bytes + off,
+			code->len - off, &i)) {
+			unreadable(&x, pc, code->pc + code->len, n == 0);
+			break;
+		}
+		n++;
+		x.more = n < opts->max_insns &&
+		    r->ninsns < IR_MAX_INSNS - 2 * RV_MAX_IR &&
+		    r->nblocks < IR_MAX_BLOCKS - 2 * RV_MAX_BLOCKS;
+		ir_emit(r, (struct ir_insn){
+			.op = IR_INSN_START, .imm = (i64)pc });
+		if (i.row)
+			i.row->lift(&x, &i);
+		else
+			rv_illegal(&x, &i);
+		pc = i.next;
+		if (!x.more && !x.done)
+			rv_goto(&x, pc);
+	}
+	r->guest_insns = n;
+	r->guest_len = (u32)(pc - code->pc);
+}

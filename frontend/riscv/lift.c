@@ -13,7 +13,7 @@ void rv_goto(struct rv_lifter *x, gva_t pc)
 	x->done = true;
 }
 
-void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, ir_ref arg)
+void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, u32 arg)
 {
 	ir_emit(x->r, (struct ir_insn){
 		.op = IR_EXIT, .aux = reason, .b = arg, .imm = (i64)pc });
@@ -42,7 +42,7 @@ static void unreadable(struct rv_lifter *x, gva_t pc, gva_t end, bool first)
 	if (first) {
 		ir_emit(x->r, (struct ir_insn){
 			.op = IR_INSN_START, .imm = (i64)pc });
-		rv_exit(x, EXIT_FETCH, pc, rv_const(x, (i64)end));
+		rv_exit(x, EXIT_FETCH, pc, (u32)(end - pc));
 	} else {
 		rv_goto(x, pc);
 	}

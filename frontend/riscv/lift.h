@@ -53,7 +53,7 @@ void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
 
 /* End the block. */
 void rv_goto(struct rv_lifter *x, gva_t pc);
-void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, ir_ref arg);
+void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, u32 arg);
 /*
  * Split on `cond`: the returned block is for the true side, which must be
  * filled and ended first; then rv_else(x, that) opens the false side.

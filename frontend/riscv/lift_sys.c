@@ -20,22 +20,22 @@ enum rv_csr {
 
 void rv_illegal(struct rv_lifter *x, const struct rv_insn *i)
 {
-	rv_exit(x, EXIT_ILLEGAL, i->pc, rv_const(x, i->word));
+	rv_exit(x, EXIT_ILLEGAL, i->pc, i->word);
 }
 
 void rv_ecall(struct rv_lifter *x, const struct rv_insn *i)
 {
-	rv_exit(x, EXIT_SYSCALL, i->next, IR_NONE);
+	rv_exit(x, EXIT_SYSCALL, i->next, 0);
 }
 
 void rv_ebreak(struct rv_lifter *x, const struct rv_insn *i)
 {
-	rv_exit(x, EXIT_BREAK, i->pc, IR_NONE);
+	rv_exit(x, EXIT_BREAK, i->pc, 0);
 }
 
 void rv_fence_i(struct rv_lifter *x, const struct rv_insn *i)
 {
-	rv_exit(x, EXIT_ICACHE, i->next, IR_NONE);
+	rv_exit(x, EXIT_ICACHE, i->next, 0);
 }
 
 static void fence(struct rv_lifter *x, u16 store_load)
@@ -102,7 +102,7 @@ static void check_frm(struct rv_lifter *x, const struct rv_insn *i)
 	u32 no = rv_if(x,
 	    ir_op2(x->r, IR_GEU, IR_I1, frm, rv_const(x, RM_RMM)));
 
-	rv_exit(x, EXIT_FPMODE, i->next, IR_NONE);
+	rv_exit(x, EXIT_FPMODE, i->next, 0);
 	rv_else(x, no);
 }
 
@@ -122,7 +122,7 @@ static void csr_write(struct rv_lifter *x, const struct rv_insn *i, ir_ref v,
 	if (!known)
 		check_frm(x, i);
 	else if (frm >= RM_RMM)
-		rv_exit(x, EXIT_FPMODE, i->next, IR_NONE);
+		rv_exit(x, EXIT_FPMODE, i->next, 0);
 }
 
 /* arg: 0 replace, IR_OR set bits, IR_AND clear bits */

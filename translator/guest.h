@@ -41,6 +41,12 @@ struct lift_code {
 	size_t len; /* bytes that may be read from there */
 };
 
+/* How C calls a function: the slots of the integer registers it uses. */
+struct guest_cconv {
+	u16 arg[8];
+	u16 ret, link, sp;
+};
+
 /* A guest thread's view of C that IR cannot express; see HELPER. */
 typedef u64 (*guest_helper)(struct vcpu *v, u64 a, u64 b);
 
@@ -56,6 +62,7 @@ struct guest_isa {
 	const guest_helper *helpers;
 	const char *const *helper_names;
 	u32 nhelpers;
+	struct guest_cconv cconv;
 
 	/* One per translating thread: holds the decoder's handle and memo. */
 	void *(*open)(void); /* NULL: the host failed or the self-check did */

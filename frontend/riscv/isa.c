@@ -81,5 +81,7 @@ const struct guest_isa guest_riscv64 = {
 	.close = rv_close,
 	.lift = rv_lift,
 	.disassemble = rv_disassemble,
+	.cconv = { .arg = { 10, 11, 12, 13, 14, 15, 16, 17 }, .ret = 10,
+	    .link = 1, .sp = 2 },
 	.reset = reset,
 };

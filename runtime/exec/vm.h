@@ -67,6 +67,7 @@ struct metic_vm {
 	struct vm_config cfg;
 	struct vm_stats stats;
 	struct exec *exec; /* tiers, code cache, block tables */
+	void *sandbox; /* AS_BASED: the reserved window with its guards */
 	void *kernel; /* the Linux personality's process, or NULL */
 	pthread_mutex_t lock; /* guards the list of vCPUs */
 	struct vcpu *vcpus;

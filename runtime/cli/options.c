@@ -1,0 +1,147 @@
+/* options.c - the command line of `metic run` and `metic check`. */
+#include "cli.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_BASE = 256,
+#define OPT(s, name, arg, kind, member, help) OPTION_##member,
+#include "options.def"
+#undef OPT
+};
+
+static const struct option long_options[] = {
+#define OPT(s, name, arg, kind, member, help) \
+	{ name, (const char *)(arg) ? required_argument : no_argument, NULL, \
+	    OPTION_##member },
+#include "options.def"
+#undef OPT
+	{ 0 },
+};
+
+static const struct {
+	int letter;
+	int id;
+} letters[] = {
+#define OPT(s, name, arg, kind, member, help) { s, OPTION_##member },
+#include "options.def"
+#undef OPT
+};
+
+static bool set_TEXT(const char **to, const char *value)
+{
+	*to = value;
+	return true;
+}
+
+static bool set_FLAG(bool *to, const char *value)
+{
+	(void)value;
+	*to = true;
+	return true;
+}
+
+static bool set_LIST(struct list *to, const char *value)
+{
+	if (to->n == LIST_MAX)
+		return false;
+	to->item[to->n++] = value;
+	return true;
+}
+
+static bool set(struct options *o, int id, const char *value)
+{
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (letters[i].letter && letters[i].letter == id)
+			id = letters[i].id;
+	switch (id) {
+#define OPT(s, name, arg, kind, member, help) \
+	case OPTION_##member: return set_##kind(&o->member, value);
+#include "options.def"
+#undef OPT
+	default: return false;
+	}
+}
+
+void options_help(FILE *f)
+{
+#define OPT(s, name, arg, kind, member, help) \
+	{ s, name, arg, help },
+	static const struct {
+		int letter;
+		const char *name, *arg, *help;
+	} rows[] = {
+#include "options.def"
+	};
+#undef OPT
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char left[64];
+		snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
+		    rows[i].letter ? '-' : ' ',
+		    rows[i].letter ? rows[i].letter : ' ',
+		    rows[i].letter ? ", " : "  ", rows[i].name,
+		    rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+		fprintf(f, "  %-26s %s\n", left, rows[i].help);
+	}
+}
+
+/* "64K" and the like; false if it is no size. */
+static bool parse_size(const char *s, uint64_t *out)
+{
+	char *end;
+	unsigned long long v = strtoull(s, &end, 10);
+	unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 :
+	    *end == 'G' ? 30 : 0;
+	if (end == s || *s == '-' || (shift ? end[1] : end[0]) ||
+	    v > UINT64_MAX >> 1 >> shift)
+		return false;
+	*out = (uint64_t)v << shift;
+	return true;
+}
+
+static int usage(const char *what, const char *why)
+{
+	fprintf(stderr, "metic: %s: %s; see metic --help\n", what, why);
+	return EXIT_USAGE;
+}
+
+static int check_values(struct options *o)
+{
+	static const char *const tiers[] = {
+		[METIC_TIER_AUTO] = "auto",
+		[METIC_TIER_INTERP] = "interp",
+		[METIC_TIER_BASELINE] = "baseline",
+	};
+	unsigned t = 0;
+	while (o->tier && t < 3 && strcmp(o->tier, tiers[t]))
+		t++;
+	if (t == 3)
+		return usage(o->tier, "no such tier");
+	o->tier_value = (enum metic_tier)t;
+	if (o->stack && !parse_size(o->stack, &o->stack_value))
+		return usage(o->stack, "not a size");
+	for (unsigned i = 0; i < o->set_env.n; i++)
+		if (!strchr(o->set_env.item[i], '='))
+			return usage(o->set_env.item[i],
+			    "--env wants NAME=VALUE");
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+	int id;
+	/* '+': stop at the program, its options are its own */
+	while ((id = getopt_long(argc, argv, "+L:E:U:0:s:h", long_options,
+		    NULL)) != -1) {
+		if (id == '?')
+			return EXIT_USAGE;
+		if (!set(o, id, optarg))
+			return usage(argv[optind - 1], "given too often");
+	}
+	o->args = argv + optind;
+	int err = check_values(o);
+	if (!err && !o->help && !o->args[0])
+		return usage("run", "no program given");
+	return err;
+}

@@ -21,6 +21,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "runtime/exec/exec.h"
@@ -227,9 +228,13 @@ struct linux_process {
 	int fds[LINUX_NFDS]; /* metic's own descriptors */
 	unsigned nfds;
 
+	struct signal_host *sighost; /* the host's dispositions, signal.c */
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
+	_Atomic u64 missing[8]; /* unsupported calls already named in the log */
+	struct rlimit kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
+	bool limit_kept[2]; /* and whether it has; guarded by lock */
 };
 
 struct linux_task {
@@ -254,7 +259,7 @@ struct linux_task {
 	bool leaving; /* the event hook must say VM_LEAVE */
 	/* The system call being run, for restarts. */
 	u64 nr, orig_arg0;
-	gva_t syscall_pc;
+	int restart; /* SYS_RESTART* of the system call just done, or 0 */
 	int vfork_fd; /* a vfork child tells its parent here; -1 */
 	bool detached; /* runs on a host thread of its own */
 	pthread_t thread;

@@ -1,0 +1,24 @@
+/*
+ * handlers.h - prototypes of the system call handlers, from syscalls.def.
+ */
+#ifndef USER_HANDLERS_H
+#define USER_HANDLERS_H
+
+#include "runtime/user/linux.h"
+
+#define PASS(nr, name, arity, sig)
+#define WAIT(nr, name, arity, sig)
+#define SLEEP(nr, name, arity, sig)
+#define PATH(nr, name, arity, sig, dir, path, at, flags)
+#define SYS(nr, name, arity, sig) \
+	i64 sys_##name(struct linux_task *t, const u64 a[6]);
+#define NONE(nr, name, arity, sig)
+#include "runtime/user/syscalls.def"
+#undef PASS
+#undef WAIT
+#undef SLEEP
+#undef PATH
+#undef SYS
+#undef NONE
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * poll.c - waiting for descriptors: ppoll, pselect6 and epoll.
+ *
+ * These may put a signal mask in place for as long as they wait. The host
+ * call is given the mask, and the task remembers it: a handler that runs
+ * because of the wait begins under the waiting mask and returns to the old
+ * one, as in the kernel. A wait that a handler interrupted is never started
+ * again; it gives EINTR.
+ */
+#include "runtime/user/convert.h"
+#include "runtime/user/handlers.h"
+#include "runtime/user/hostcall.h"
+
+#define SIGSET_SIZE 8 /* of the kernel's sigset_t */
+#define EPOLL_BATCH 128 /* events of one epoll_wait; more stay queued */
+
+/* --- the waiting mask ---------------------------------------------------- */
+
+/*
+ * Put the guest mask in place and its host form into *host for the kernel.
+ * mask_leave must follow.
+ */
+static void mask_enter(struct linux_task *t, u64 guest, u64 *host)
+{
+	*host = signal_host_mask(guest);
+	if (!t->suspended)
+		t->suspend_mask = t->sigmask;
+	t->suspended = true;
+	t->sigmask = guest;
+}
+
+/* After the wait; when a signal ended it, delivery ends the suspension. */
+static i64 mask_leave(struct linux_task *t, i64 r)
+{
+	if (r == SYS_RESTART || r == -EINTR)
+		return SYS_RESTART_NOHAND;
+	if (t->suspended) {
+		t->sigmask = t->suspend_mask;
+		t->suspended = false;
+	}
+	return r;
+}
+
+/*
+ * A wait whose argument `at` is a pointer to a signal mask, or 0; its size
+ * is the argument after it. A signal that came before the call is handled
+ * before the call: under the old mask, and then the wait begins.
+ */
+static i64 masked_wait(struct linux_task *t, long nr, const u64 a[6],
+    unsigned at)
+{
+	u64 b[6], mask, host;
+	int r;
+
+	if (t->pending)
+		return SYS_RESTART_ALWAYS;
+	memcpy(b, a, sizeof(b));
+	if (a[at]) {
+		r = signal_get_mask(t, a[at], a[at + 1], &mask);
+		if (r < 0)
+			return r;
+		mask_enter(t, mask, &host);
+		b[at] = (u64)(uintptr_t)&host;
+		b[at + 1] = SIGSET_SIZE;
+	}
+	return mask_leave(t, host_wait(t, nr, b));
+}
+
+i64 sys_ppoll(struct linux_task *t, const u64 a[6])
+{
+	return masked_wait(t, SYS_ppoll, a, 3);
+}
+
+/*
+ * The same for calls whose sixth argument points to the mask's address and
+ * its size.
+ */
+static i64 pair_masked_wait(struct linux_task *t, long nr, const u64 a[6])
+{
+	u64 b[6], pair[2] = { 0, 0 }, mask, host;
+	int r;
+
+	if (t->pending)
+		return SYS_RESTART_ALWAYS;
+	if (a[5] && guest_get(t, pair, a[5]))
+		return -EFAULT;
+	memcpy(b, a, sizeof(b));
+	b[5] = 0;
+	if (pair[0]) {
+		r = signal_get_mask(t, pair[0], pair[1], &mask);
+		if (r < 0)
+			return r;
+		mask_enter(t, mask, &host);
+		pair[0] = (u64)(uintptr_t)&host;
+		pair[1] = SIGSET_SIZE;
+		b[5] = (u64)(uintptr_t)pair;
+	}
+	return mask_leave(t, host_wait(t, nr, b));
+}
+
+i64 sys_pselect6(struct linux_task *t, const u64 a[6])
+{
+	return pair_masked_wait(t, SYS_pselect6, a);
+}
+
+i64 sys_io_pgetevents(struct linux_task *t, const u64 a[6])
+{
+	return pair_masked_wait(t, SYS_io_pgetevents, a);
+}
+
+/* --- epoll --------------------------------------------------------------- */
+
+i64 sys_epoll_ctl(struct linux_task *t, const u64 a[6])
+{
+	struct generic_epoll_event g = { 0 };
+	struct epoll_event ev;
+	u64 b[6] = { a[0], a[1], a[2] };
+
+	if (a[1] != EPOLL_CTL_DEL) {
+		if (guest_get(t, g, a[3]))
+			return -EFAULT;
+		epoll_from_generic(&ev, &g);
+		b[3] = (u64)(uintptr_t)&ev;
+	}
+	return host_call(SYS_epoll_ctl, b);
+}
+
+/*
+ * Both forms of epoll_pwait; they differ in what a[3] is. More events than
+ * EPOLL_BATCH are never returned at once: the rest stay queued for the next
+ * wait, which the interface allows.
+ */
+static i64 epoll_wait_events(struct linux_task *t, long nr, const u64 a[6])
+{
+	struct epoll_event ev[EPOLL_BATCH];
+	struct generic_epoll_event g[EPOLL_BATCH];
+	u64 b[6];
+	i64 n;
+
+	memcpy(b, a, sizeof(b));
+	b[1] = (u64)(uintptr_t)ev;
+	b[2] = (u64)(i64)MIN((i32)a[2], EPOLL_BATCH);
+	n = masked_wait(t, nr, b, 4);
+	if (n <= 0)
+		return n;
+	for (i64 i = 0; i < n; i++)
+		epoll_to_generic(&g[i], &ev[i]);
+	if (guest_write(t, a[1], g, (size_t)n * sizeof(g[0])))
+		return -EFAULT;
+	return n;
+}
+
+i64 sys_epoll_pwait(struct linux_task *t, const u64 a[6])
+{
+	return epoll_wait_events(t, SYS_epoll_pwait, a);
+}
+
+i64 sys_epoll_pwait2(struct linux_task *t, const u64 a[6])
+{
+	return epoll_wait_events(t, SYS_epoll_pwait2, a);
+}

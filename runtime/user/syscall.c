@@ -1,0 +1,134 @@
+/*
+ * syscall.c - from a system call number to what does it.
+ *
+ * The table is made from syscalls.def. Most rows need no code of their own:
+ * guest and host are both 64-bit little-endian Linux with the same generic
+ * structures and the guest's addresses are the host's, so the host kernel
+ * does the call and checks the pointers. Dispatch is one index and one call.
+ */
+#include "runtime/user/handlers.h"
+#include "runtime/user/hostcall.h"
+#include "runtime/user/strace.h"
+
+#include <fcntl.h>
+
+/* --- rows without a handler ---------------------------------------------- */
+
+/* The work of a PATH row: a[path] is replaced by its host path. */
+static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
+    int dir, int path, int at, unsigned flags)
+{
+	char host[PATH_MAX];
+	u64 b[6];
+	int r;
+
+	memcpy(b, a, sizeof(b));
+	if (at >= 0 && (b[at] & AT_SYMLINK_NOFOLLOW))
+		flags |= PATH_NOFOLLOW;
+	if (at >= 0 && (b[at] & AT_SYMLINK_FOLLOW))
+		flags &= ~(unsigned)PATH_NOFOLLOW;
+	if (at >= 0 && (b[at] & AT_EMPTY_PATH))
+		flags |= PATH_EMPTY | PATH_NULL;
+	r = path_lookup(t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host,
+	    flags);
+	if (r < 0)
+		return r;
+	b[path] = (u64)(uintptr_t)host;
+	return host_wait(t, nr, b);
+}
+
+#define PASS(nr, name, arity, sig)                                         \
+	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
+	{                                                                  \
+		(void)t;                                                   \
+		return host_call(SYS_##name, a);                           \
+	}
+#define WAIT(nr, name, arity, sig)                                         \
+	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
+	{                                                                  \
+		return host_wait(t, SYS_##name, a);                        \
+	}
+#define SLEEP(nr, name, arity, sig)                                        \
+	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
+	{                                                                  \
+		return host_sleep(t, SYS_##name, a);                       \
+	}
+#define PATH(nr, name, arity, sig, dir, path, at, flags)                   \
+	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
+	{                                                                  \
+		return call_with_path(t, SYS_##name, a, dir, path, at,     \
+		    flags);                                                \
+	}
+#define SYS(nr, name, arity, sig)
+#define NONE(nr, name, arity, sig)
+#include "runtime/user/syscalls.def"
+#undef PASS
+#undef WAIT
+#undef SLEEP
+#undef PATH
+#undef SYS
+#undef NONE
+
+/* --- the table ----------------------------------------------------------- */
+
+#define TABLE_SIZE 512 /* higher numbers are unknown */
+
+#define PASS(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
+#define WAIT(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
+#define SLEEP(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
+#define PATH(nr, name, arity, sig, dir, path, at, flags) \
+	[nr] = { #name, do_##name, sig },
+#define SYS(nr, name, arity, sig) [nr] = { #name, sys_##name, sig },
+#define NONE(nr, name, arity, sig) [nr] = { #name, NULL, sig },
+static const struct syscall_row generic_table[TABLE_SIZE] = {
+#include "runtime/user/syscalls.def"
+};
+#undef PASS
+#undef WAIT
+#undef SLEEP
+#undef PATH
+#undef SYS
+#undef NONE
+
+const struct syscall_row *syscall_generic(u64 nr)
+{
+	return nr < TABLE_SIZE ? &generic_table[nr] : NULL;
+}
+
+/* A call that nobody does: one line in the log for each number. */
+static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
+{
+	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE - 1;
+	u64 old = atomic_fetch_or(&t->p->missing[bit / 64],
+	    (u64)1 << (bit % 64));
+
+	if (!(old >> (bit % 64) & 1))
+		vm_log(t->p->vm, "system call %llu (%s) is not supported\n",
+		    (unsigned long long)nr,
+		    row && row->name ? row->name : "unknown");
+	return -ENOSYS;
+}
+
+/* The same as below with a line of --strace around it. */
+static __attribute__((noinline)) i64 traced(struct linux_task *t,
+    const struct syscall_row *row, u64 nr, const u64 a[6])
+{
+	struct strace_line line;
+	i64 r;
+
+	strace_begin(t, &line, row, nr, a);
+	r = row && row->fn ? row->fn(t, a) : missing(t, row, nr);
+	strace_end(t, &line, row, a, r);
+	return r;
+}
+
+i64 syscall_dispatch(struct linux_task *t, u64 nr, const u64 a[6])
+{
+	const struct syscall_row *row = t->p->abi->syscall(nr);
+
+	if (unlikely(t->p->strace_fd >= 0))
+		return traced(t, row, nr, a);
+	if (unlikely(!row || !row->fn))
+		return missing(t, row, nr);
+	return row->fn(t, a);
+}

@@ -1,0 +1,35 @@
+/*
+ * generic_numbers.c - the system call numbers of asm-generic/unistd.h, by
+ * the names in syscalls.def. A file of its own because that header defines
+ * the same macros as the host's.
+ */
+#include "generic_numbers.h"
+
+#define __ARCH_WANT_NEW_STAT
+#define __ARCH_WANT_SET_GET_RLIMIT
+#define __ARCH_WANT_MEMFD_SECRET
+#define __ARCH_WANT_SYS_CLONE3
+#include <asm-generic/unistd.h>
+
+/* Of riscv64, or younger than the installed header. */
+#define __NR_riscv_hwprobe 258
+#define __NR_riscv_flush_icache 259
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+
+#define ROW(nr, name) { nr, __NR_##name, #name },
+#define PASS(nr, name, arity, sig) ROW(nr, name)
+#define WAIT(nr, name, arity, sig) ROW(nr, name)
+#define SLEEP(nr, name, arity, sig) ROW(nr, name)
+#define SYS(nr, name, arity, sig) ROW(nr, name)
+#define NONE(nr, name, arity, sig) ROW(nr, name)
+#define PATH(nr, name, arity, sig, dir, path, at, flags) ROW(nr, name)
+
+const struct numbered generic_numbers[] = {
+#include "runtime/user/syscalls.def"
+	{ 0, 0, NULL },
+};

@@ -66,8 +66,8 @@ _Static_assert(SOL_SOCKET == 1 && SO_REUSEADDR == 2 && SO_PEERCRED == 17 &&
 _Static_assert(EAGAIN == 11 && EDEADLK == 35 && ENOSYS == 38 &&
 	ENOTSOCK == 88 && ETIMEDOUT == 110 && EHWPOISON == 133,
     "errno values are asm-generic's");
-_Static_assert(POLLRDNORM == 0x40 && POLLWRBAND == 0x200 &&
-	POLLRDHUP == 0x2000, "poll events are asm-generic's");
+_Static_assert(POLLRDNORM == 0x40 && POLLWRBAND == 0x200 && POLLRDHUP == 0x2000,
+    "poll events are asm-generic's");
 
 void stat_to_generic(struct generic_stat *out, const struct stat *in)
 {
@@ -91,8 +91,8 @@ void stat_to_generic(struct generic_stat *out, const struct stat *in)
 	};
 }
 
-void epoll_to_generic(struct generic_epoll_event *out,
-    const struct epoll_event *in)
+void epoll_to_generic(
+    struct generic_epoll_event *out, const struct epoll_event *in)
 {
 	*out = (struct generic_epoll_event){
 		.events = in->events,
@@ -100,16 +100,16 @@ void epoll_to_generic(struct generic_epoll_event *out,
 	};
 }
 
-void epoll_from_generic(struct epoll_event *out,
-    const struct generic_epoll_event *in)
+void epoll_from_generic(
+    struct epoll_event *out, const struct generic_epoll_event *in)
 {
 	memset(out, 0, sizeof(*out));
 	out->events = in->events;
 	out->data.u64 = in->data;
 }
 
-void semid_to_generic(struct generic_semid_ds *out,
-    const struct x86_semid_ds *in)
+void semid_to_generic(
+    struct generic_semid_ds *out, const struct x86_semid_ds *in)
 {
 	*out = (struct generic_semid_ds){
 		.perm = in->perm,
@@ -119,8 +119,8 @@ void semid_to_generic(struct generic_semid_ds *out,
 	};
 }
 
-void semid_from_generic(struct x86_semid_ds *out,
-    const struct generic_semid_ds *in)
+void semid_from_generic(
+    struct x86_semid_ds *out, const struct generic_semid_ds *in)
 {
 	*out = (struct x86_semid_ds){
 		.perm = in->perm,

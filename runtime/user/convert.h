@@ -67,13 +67,13 @@ _Static_assert(sizeof(struct generic_semid_ds) == 88, "semid64_ds");
 _Static_assert(sizeof(struct x86_semid_ds) == 104, "semid64_ds of x86-64");
 
 void stat_to_generic(struct generic_stat *out, const struct stat *in);
-void epoll_to_generic(struct generic_epoll_event *out,
-    const struct epoll_event *in);
-void epoll_from_generic(struct epoll_event *out,
-    const struct generic_epoll_event *in);
-void semid_to_generic(struct generic_semid_ds *out,
-    const struct x86_semid_ds *in);
-void semid_from_generic(struct x86_semid_ds *out,
-    const struct generic_semid_ds *in);
+void epoll_to_generic(
+    struct generic_epoll_event *out, const struct epoll_event *in);
+void epoll_from_generic(
+    struct epoll_event *out, const struct generic_epoll_event *in);
+void semid_to_generic(
+    struct generic_semid_ds *out, const struct x86_semid_ds *in);
+void semid_from_generic(
+    struct x86_semid_ds *out, const struct generic_semid_ds *in);
 
 #endif

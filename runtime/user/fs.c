@@ -22,8 +22,8 @@ static unsigned open_lookup_flags(u64 flags)
 
 	if (flags & O_CREAT)
 		f |= PATH_CREATE;
-	if ((flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) ==
-		(O_CREAT | O_EXCL))
+	if ((flags & O_NOFOLLOW) ||
+	    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		f |= PATH_NOFOLLOW;
 	return f;
 }
@@ -32,8 +32,7 @@ static unsigned open_lookup_flags(u64 flags)
 static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
     char host[PATH_MAX], int *fd)
 {
-	int r = path_lookup(t, (int)a[0], a[1], host,
-	    open_lookup_flags(flags));
+	int r = path_lookup(t, (int)a[0], a[1], host, open_lookup_flags(flags));
 
 	*fd = PROC_NOT_OURS;
 	if (r < 0)
@@ -157,8 +156,8 @@ i64 sys_linkat(struct linux_task *t, const u64 a[6])
 		f |= PATH_EMPTY;
 	r = path_lookup(t, (int)a[0], a[1], from, f);
 	if (r == 0)
-		r = path_lookup(t, (int)a[2], a[3], to,
-		    PATH_NOFOLLOW | PATH_CREATE);
+		r = path_lookup(
+		    t, (int)a[2], a[3], to, PATH_NOFOLLOW | PATH_CREATE);
 	if (r < 0)
 		return r;
 	return safe_syscall(t, SYS_linkat, a[0], from, a[2], to, a[4]);
@@ -170,8 +169,8 @@ i64 sys_renameat2(struct linux_task *t, const u64 a[6])
 	int r = path_lookup(t, (int)a[0], a[1], from, PATH_NOFOLLOW);
 
 	if (r == 0)
-		r = path_lookup(t, (int)a[2], a[3], to,
-		    PATH_NOFOLLOW | PATH_CREATE);
+		r = path_lookup(
+		    t, (int)a[2], a[3], to, PATH_NOFOLLOW | PATH_CREATE);
 	if (r < 0)
 		return r;
 	return safe_syscall(t, SYS_renameat2, a[0], from, a[2], to, a[4]);

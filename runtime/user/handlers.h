@@ -8,7 +8,6 @@
 
 #define PASS(nr, name, arity, sig)
 #define WAIT(nr, name, arity, sig)
-#define SLEEP(nr, name, arity, sig)
 #define PATH(nr, name, arity, sig, dir, path, at, flags)
 #define SYS(nr, name, arity, sig) \
 	i64 sys_##name(struct linux_task *t, const u64 a[6]);
@@ -16,7 +15,6 @@
 #include "runtime/user/syscalls.def"
 #undef PASS
 #undef WAIT
-#undef SLEEP
 #undef PATH
 #undef SYS
 #undef NONE

@@ -46,18 +46,4 @@ static inline i64 host_wait(struct linux_task *t, long nr, const u64 a[6])
 	return safe_syscall6(&t->pending, nr, a);
 }
 
-/*
- * The same for a call that a handler ends with EINTR, whatever SA_RESTART
- * says. A signal that came before the call is handled before it, though.
- */
-static inline i64 host_sleep(struct linux_task *t, long nr, const u64 a[6])
-{
-	i64 r;
-
-	if (t->pending)
-		return SYS_RESTART_ALWAYS;
-	r = host_wait(t, nr, a);
-	return r == SYS_RESTART || r == -EINTR ? SYS_RESTART_NOHAND : r;
-}
-
 #endif

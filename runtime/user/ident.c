@@ -108,8 +108,7 @@ static bool prctl_passes(int option)
 #include "runtime/user/prctls.def"
 #undef X
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 

@@ -42,8 +42,8 @@ static bool unix_address(struct linux_task *t, gva_t addr, u64 size,
 }
 
 /* Call nr with the address in arguments `at` and at + 1. */
-static i64 call_with_address(struct linux_task *t, long nr, const u64 a[6],
-    unsigned at, unsigned flags)
+static i64 call_with_address(
+    struct linux_task *t, long nr, const u64 a[6], unsigned at, unsigned flags)
 {
 	struct sockaddr_un un;
 	u64 b[6];
@@ -58,8 +58,8 @@ static i64 call_with_address(struct linux_task *t, long nr, const u64 a[6],
 
 i64 sys_bind(struct linux_task *t, const u64 a[6])
 {
-	return call_with_address(t, SYS_bind, a, 1,
-	    PATH_NOFOLLOW | PATH_CREATE);
+	return call_with_address(
+	    t, SYS_bind, a, 1, PATH_NOFOLLOW | PATH_CREATE);
 }
 
 i64 sys_connect(struct linux_task *t, const u64 a[6])
@@ -80,8 +80,8 @@ i64 sys_sendmsg(struct linux_task *t, const u64 a[6])
 	u64 b[6] = { a[0], (u64)(uintptr_t)&msg, a[2] };
 
 	if (!t->p->cfg.sysroot || guest_get(t, msg, a[1]) ||
-	    !unix_address(t, (u64)(uintptr_t)msg.msg_name, msg.msg_namelen,
-		&un, 0))
+	    !unix_address(
+		t, (u64)(uintptr_t)msg.msg_name, msg.msg_namelen, &un, 0))
 		return host_wait(t, SYS_sendmsg, a);
 	msg.msg_name = &un;
 	msg.msg_namelen = sizeof(un);

@@ -4,8 +4,7 @@
  * These may put a signal mask in place for as long as they wait. The host
  * call is given the mask, and the task remembers it: a handler that runs
  * because of the wait begins under the waiting mask and returns to the old
- * one, as in the kernel. A wait that a handler interrupted is never started
- * again; it gives EINTR.
+ * one, as in the kernel.
  */
 #include "runtime/user/convert.h"
 #include "runtime/user/handlers.h"
@@ -23,18 +22,19 @@
 static void mask_enter(struct linux_task *t, u64 guest, u64 *host)
 {
 	*host = signal_host_mask(guest);
-	if (!t->suspended)
-		t->suspend_mask = t->sigmask;
+	t->suspend_mask = t->sigmask;
 	t->suspended = true;
 	t->sigmask = guest;
 }
 
-/* After the wait; when a signal ended it, delivery ends the suspension. */
+/*
+ * After the wait. When a signal ended it (EINTR), its delivery ends the
+ * suspension. When one came before it (SYS_RESTART), that is handled under
+ * the old mask.
+ */
 static i64 mask_leave(struct linux_task *t, i64 r)
 {
-	if (r == SYS_RESTART || r == -EINTR)
-		return SYS_RESTART_NOHAND;
-	if (t->suspended) {
+	if (t->suspended && !(r == -EINTR && t->pending)) {
 		t->sigmask = t->suspend_mask;
 		t->suspended = false;
 	}
@@ -43,17 +43,14 @@ static i64 mask_leave(struct linux_task *t, i64 r)
 
 /*
  * A wait whose argument `at` is a pointer to a signal mask, or 0; its size
- * is the argument after it. A signal that came before the call is handled
- * before the call: under the old mask, and then the wait begins.
+ * is the argument after it.
  */
-static i64 masked_wait(struct linux_task *t, long nr, const u64 a[6],
-    unsigned at)
+static i64 masked_wait(
+    struct linux_task *t, long nr, const u64 a[6], unsigned at)
 {
 	u64 b[6], mask, host;
 	int r;
 
-	if (t->pending)
-		return SYS_RESTART_ALWAYS;
 	memcpy(b, a, sizeof(b));
 	if (a[at]) {
 		r = signal_get_mask(t, a[at], a[at + 1], &mask);
@@ -80,8 +77,6 @@ static i64 pair_masked_wait(struct linux_task *t, long nr, const u64 a[6])
 	u64 b[6], pair[2] = { 0, 0 }, mask, host;
 	int r;
 
-	if (t->pending)
-		return SYS_RESTART_ALWAYS;
 	if (a[5] && guest_get(t, pair, a[5]))
 		return -EFAULT;
 	memcpy(b, a, sizeof(b));

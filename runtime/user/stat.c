@@ -75,8 +75,8 @@ i64 sys_utimensat(struct linux_task *t, const u64 a[6])
 i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX], text[PATH_MAX];
-	i64 r = path_lookup(t, (int)a[0], a[1], host,
-	    PATH_NOFOLLOW | PATH_EMPTY);
+	i64 r =
+	    path_lookup(t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY);
 	bool proc;
 
 	if (r < 0)
@@ -86,8 +86,8 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 	proc = strncmp(host, "/proc/", 6) == 0;
 	r = proc ? proc_readlink(t, host, text, sizeof(text)) : PROC_NOT_OURS;
 	if (r == PROC_NOT_OURS) {
-		r = safe_syscall(t, SYS_readlinkat, a[0], host, text,
-		    sizeof(text) - 1);
+		r = safe_syscall(
+		    t, SYS_readlinkat, a[0], host, text, sizeof(text) - 1);
 		if (r >= 0 && proc && text[0] == '/') {
 			text[r] = '\0';
 			path_to_guest(t->p, text);
@@ -103,8 +103,8 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 i64 sys_inotify_add_watch(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
-	i64 r = path_lookup(t, AT_FDCWD, a[1], host,
-	    a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0);
+	i64 r = path_lookup(
+	    t, AT_FDCWD, a[1], host, a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0);
 
 	if (r < 0)
 		return r;

@@ -24,8 +24,8 @@
 
 #define SHOWN_BYTES 48 /* of a string or buffer */
 
-static __attribute__((format(printf, 2, 3))) void add(struct strace_line *l,
-    const char *fmt, ...)
+static __attribute__((format(printf, 2, 3))) void add(
+    struct strace_line *l, const char *fmt, ...)
 {
 	size_t left = sizeof(l->text) - l->n;
 	va_list ap;
@@ -56,28 +56,60 @@ struct flag_name {
 	const char *name;
 };
 
-#define FLAG(x)	{ (u64)(x), #x }
+#define FLAG(x) \
+	{ \
+		(u64)(x), #x \
+	}
 
 static const struct flag_name open_flags[] = {
-	FLAG(O_CREAT), FLAG(O_EXCL), FLAG(O_NOCTTY), FLAG(O_TRUNC),
-	FLAG(O_APPEND), FLAG(O_NONBLOCK), FLAG(O_DIRECT), { 0100000,
-	"O_LARGEFILE" }, FLAG(O_TMPFILE), FLAG(O_DIRECTORY), FLAG(O_NOFOLLOW),
-	FLAG(O_NOATIME), FLAG(O_CLOEXEC), FLAG(O_PATH), FLAG(O_SYNC),
-	FLAG(O_DSYNC), { 0, NULL },
+	FLAG(O_CREAT),
+	FLAG(O_EXCL),
+	FLAG(O_NOCTTY),
+	FLAG(O_TRUNC),
+	FLAG(O_APPEND),
+	FLAG(O_NONBLOCK),
+	FLAG(O_DIRECT),
+	{ 0100000, "O_LARGEFILE" },
+	FLAG(O_TMPFILE),
+	FLAG(O_DIRECTORY),
+	FLAG(O_NOFOLLOW),
+	FLAG(O_NOATIME),
+	FLAG(O_CLOEXEC),
+	FLAG(O_PATH),
+	FLAG(O_SYNC),
+	FLAG(O_DSYNC),
+	{ 0, NULL },
 };
 static const struct flag_name at_flags[] = {
-	FLAG(AT_SYMLINK_NOFOLLOW), FLAG(AT_EACCESS), FLAG(AT_SYMLINK_FOLLOW),
-	FLAG(AT_NO_AUTOMOUNT), FLAG(AT_EMPTY_PATH), FLAG(AT_STATX_FORCE_SYNC),
-	FLAG(AT_STATX_DONT_SYNC), { 0, NULL },
+	FLAG(AT_SYMLINK_NOFOLLOW),
+	FLAG(AT_EACCESS),
+	FLAG(AT_SYMLINK_FOLLOW),
+	FLAG(AT_NO_AUTOMOUNT),
+	FLAG(AT_EMPTY_PATH),
+	FLAG(AT_STATX_FORCE_SYNC),
+	FLAG(AT_STATX_DONT_SYNC),
+	{ 0, NULL },
 };
 static const struct flag_name prot_flags[] = {
-	FLAG(PROT_READ), FLAG(PROT_WRITE), FLAG(PROT_EXEC), { 0, NULL },
+	FLAG(PROT_READ),
+	FLAG(PROT_WRITE),
+	FLAG(PROT_EXEC),
+	{ 0, NULL },
 };
 static const struct flag_name map_flags[] = {
-	FLAG(MAP_SHARED_VALIDATE), FLAG(MAP_SHARED), FLAG(MAP_PRIVATE),
-	FLAG(MAP_FIXED_NOREPLACE), FLAG(MAP_FIXED), FLAG(MAP_ANONYMOUS),
-	FLAG(MAP_GROWSDOWN), FLAG(MAP_LOCKED), FLAG(MAP_NORESERVE),
-	FLAG(MAP_POPULATE), FLAG(MAP_STACK), FLAG(MAP_HUGETLB), { 0, NULL },
+	FLAG(MAP_SHARED_VALIDATE),
+	FLAG(MAP_SHARED),
+	FLAG(MAP_PRIVATE),
+	FLAG(MAP_FIXED_NOREPLACE),
+	FLAG(MAP_FIXED),
+	FLAG(MAP_ANONYMOUS),
+	FLAG(MAP_GROWSDOWN),
+	FLAG(MAP_LOCKED),
+	FLAG(MAP_NORESERVE),
+	FLAG(MAP_POPULATE),
+	FLAG(MAP_STACK),
+	FLAG(MAP_HUGETLB),
+	{ 0, NULL },
 };
 
 /* A|B|0x4: names of the bits, the unknown rest in hex. */
@@ -137,8 +169,8 @@ static void add_pointer(struct strace_line *l, u64 v)
 }
 
 /* n bytes at gva, shown up to SHOWN_BYTES. */
-static void add_bytes(struct linux_task *t, struct strace_line *l, u64 gva,
-    u64 n)
+static void add_bytes(
+    struct linux_task *t, struct strace_line *l, u64 gva, u64 n)
 {
 	char buf[SHOWN_BYTES];
 	size_t m = MIN(n, sizeof(buf));
@@ -175,8 +207,8 @@ static void add_timespec(struct linux_task *t, struct strace_line *l, u64 gva)
 		add(l, "{%lld.%09lld}", (long long)ts[0], (long long)ts[1]);
 }
 
-static void add_address(struct linux_task *t, struct strace_line *l, u64 gva,
-    u64 size)
+static void add_address(
+    struct linux_task *t, struct strace_line *l, u64 gva, u64 size)
 {
 	union {
 		struct sockaddr sa;
@@ -208,8 +240,7 @@ static void add_address(struct linux_task *t, struct strace_line *l, u64 gva,
 		    u.un.sun_path[0] ? strnlen(u.un.sun_path, n) : n);
 		add(l, "}");
 		break;
-	default:
-		add(l, "{AF_%u, ...}", u.sa.sa_family);
+	default: add(l, "{AF_%u, ...}", u.sa.sa_family);
 	}
 }
 
@@ -223,11 +254,10 @@ static void add_fd(struct strace_line *l, int fd)
 
 static void add_clock(struct strace_line *l, u64 id)
 {
-	static const char *const name[] = { "CLOCK_REALTIME",
-		"CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID",
-		"CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW",
-		"CLOCK_REALTIME_COARSE", "CLOCK_MONOTONIC_COARSE",
-		"CLOCK_BOOTTIME" };
+	static const char *const name[] = { "CLOCK_REALTIME", "CLOCK_MONOTONIC",
+		"CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID",
+		"CLOCK_MONOTONIC_RAW", "CLOCK_REALTIME_COARSE",
+		"CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME" };
 
 	if (id < ARRAY_LEN(name))
 		add(l, "%s", name[id]);

@@ -29,42 +29,35 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 		flags &= ~(unsigned)PATH_NOFOLLOW;
 	if (at >= 0 && (b[at] & AT_EMPTY_PATH))
 		flags |= PATH_EMPTY | PATH_NULL;
-	r = path_lookup(t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host,
-	    flags);
+	r = path_lookup(
+	    t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host, flags);
 	if (r < 0)
 		return r;
 	b[path] = (u64)(uintptr_t)host;
 	return host_wait(t, nr, b);
 }
 
-#define PASS(nr, name, arity, sig)                                         \
-	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
-	{                                                                  \
-		(void)t;                                                   \
-		return host_call(SYS_##name, a);                           \
+#define PASS(nr, name, arity, sig) \
+	static i64 do_##name(struct linux_task *t, const u64 a[6]) \
+	{ \
+		(void)t; \
+		return host_call(SYS_##name, a); \
 	}
-#define WAIT(nr, name, arity, sig)                                         \
-	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
-	{                                                                  \
-		return host_wait(t, SYS_##name, a);                        \
+#define WAIT(nr, name, arity, sig) \
+	static i64 do_##name(struct linux_task *t, const u64 a[6]) \
+	{ \
+		return host_wait(t, SYS_##name, a); \
 	}
-#define SLEEP(nr, name, arity, sig)                                        \
-	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
-	{                                                                  \
-		return host_sleep(t, SYS_##name, a);                       \
-	}
-#define PATH(nr, name, arity, sig, dir, path, at, flags)                   \
-	static i64 do_##name(struct linux_task *t, const u64 a[6])         \
-	{                                                                  \
-		return call_with_path(t, SYS_##name, a, dir, path, at,     \
-		    flags);                                                \
+#define PATH(nr, name, arity, sig, dir, path, at, flags) \
+	static i64 do_##name(struct linux_task *t, const u64 a[6]) \
+	{ \
+		return call_with_path(t, SYS_##name, a, dir, path, at, flags); \
 	}
 #define SYS(nr, name, arity, sig)
 #define NONE(nr, name, arity, sig)
 #include "runtime/user/syscalls.def"
 #undef PASS
 #undef WAIT
-#undef SLEEP
 #undef PATH
 #undef SYS
 #undef NONE
@@ -75,7 +68,6 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 
 #define PASS(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
 #define WAIT(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
-#define SLEEP(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
 #define PATH(nr, name, arity, sig, dir, path, at, flags) \
 	[nr] = { #name, do_##name, sig },
 #define SYS(nr, name, arity, sig) [nr] = { #name, sys_##name, sig },
@@ -85,7 +77,6 @@ static const struct syscall_row generic_table[TABLE_SIZE] = {
 };
 #undef PASS
 #undef WAIT
-#undef SLEEP
 #undef PATH
 #undef SYS
 #undef NONE
@@ -99,8 +90,8 @@ const struct syscall_row *syscall_generic(u64 nr)
 static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
 {
 	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE - 1;
-	u64 old = atomic_fetch_or(&t->p->missing[bit / 64],
-	    (u64)1 << (bit % 64));
+	u64 old =
+	    atomic_fetch_or(&t->p->missing[bit / 64], (u64)1 << (bit % 64));
 
 	if (!(old >> (bit % 64) & 1))
 		vm_log(t->p->vm, "system call %llu (%s) is not supported\n",
@@ -110,8 +101,8 @@ static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
 }
 
 /* The same as below with a line of --strace around it. */
-static __attribute__((noinline)) i64 traced(struct linux_task *t,
-    const struct syscall_row *row, u64 nr, const u64 a[6])
+static __attribute__((noinline)) i64 traced(
+    struct linux_task *t, const struct syscall_row *row, u64 nr, const u64 a[6])
 {
 	struct strace_line line;
 	i64 r;

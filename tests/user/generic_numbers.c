@@ -24,7 +24,6 @@
 #define ROW(nr, name) { nr, __NR_##name, #name },
 #define PASS(nr, name, arity, sig) ROW(nr, name)
 #define WAIT(nr, name, arity, sig) ROW(nr, name)
-#define SLEEP(nr, name, arity, sig) ROW(nr, name)
 #define SYS(nr, name, arity, sig) ROW(nr, name)
 #define NONE(nr, name, arity, sig) ROW(nr, name)
 #define PATH(nr, name, arity, sig, dir, path, at, flags) ROW(nr, name)

@@ -19,9 +19,9 @@
 #endif
 
 /* Capstone's id -> row. */
-#define ID_CS(id)  [RISCV_INS_##id] = RV_##id,
-#define ID_CS4(id)                                                             \
-	[RISCV_INS_##id] = RV_##id, [RISCV_INS_##id##_AQ] = RV_##id,           \
+#define ID_CS(id) [RISCV_INS_##id] = RV_##id,
+#define ID_CS4(id) \
+	[RISCV_INS_##id] = RV_##id, [RISCV_INS_##id##_AQ] = RV_##id, \
 	[RISCV_INS_##id##_RL] = RV_##id, [RISCV_INS_##id##_AQ_RL] = RV_##id,
 #define ID_LAX(id) ID_CS(id)
 #define ID_RAW(id)
@@ -120,6 +120,24 @@ u32 rv_lookup(struct rv_decoder *d, u32 word)
 	return row_of_id[d->scratch->id];
 }
 
+/*
+ * The quadrants' tables in the manual distinguish, besides opcode bits, only
+ * registers 0, 2 and others, and zero from other immediates.
+ */
+u32 rv_half_class(u32 w)
+{
+	u32 funct3 = bits(w, 13, 3), rd = bits(w, 7, 5), low = bits(w, 2, 5);
+
+	if ((w & 3) == 0 && funct3 == 0) /* c.addi4spn and the zero word */
+		return bits(w, 5, 8) ? 0x0020 : w ? 0x0004 : 0;
+	if ((w & 3) == 0 || ((w & 3) == 1 && funct3 > 4))
+		return w & 0xe003;
+	if ((w & 3) == 1 && funct3 == 4)
+		return w & 0xfc63;
+	rd = rd == 1 ? 3 : MIN(rd, 3);
+	return (w & 0xf003) | rd << 7 | (low ? 1u << 2 : 0);
+}
+
 static u32 row_of_word(struct rv_decoder *d, u32 word)
 {
 	u32 key = rv_key(d, word);
@@ -134,8 +152,13 @@ static u32 row_of_word(struct rv_decoder *d, u32 word)
 
 static u32 row_of_half(struct rv_decoder *d, u16 half)
 {
-	if (unlikely(!d->memo16[half]))
-		d->memo16[half] = (u16)(rv_lookup(d, half) + 1);
+	if (unlikely(!d->memo16[half])) {
+		u32 class = rv_half_class(half);
+
+		if (!d->memo16[class])
+			d->memo16[class] = (u16)(rv_lookup(d, class) + 1);
+		d->memo16[half] = d->memo16[class];
+	}
 	return d->memo16[half] - 1u;
 }
 

@@ -47,10 +47,10 @@ bool rv_decode(struct rv_decoder *d, gva_t pc, const u8 *bytes, size_t n,
 /* The row of a word without the memo: Capstone, then raw.c. */
 u32 rv_lookup(struct rv_decoder *d, u32 word);
 
-/*
- * The memo's key: equal keys have equal rows. The whole of a halfword, the
- * deciding bits of a word.
- */
+/* A halfword for which Capstone's answer is that for `half`, one of few. */
+u32 rv_half_class(u32 half);
+
+/* The deciding bits of a word: equal keys have equal rows. */
 static inline u32 rv_key(const struct rv_decoder *d, u32 word)
 {
 	u32 at = bits(word, 2, 5) | bits(word, 12, 3) << 5;
@@ -59,7 +59,7 @@ static inline u32 rv_key(const struct rv_decoder *d, u32 word)
 }
 
 /* guest_isa.disassemble, see translator/guest.h. */
-unsigned rv_disassemble(void *decoder, const struct lift_code *code, char *buf,
-    size_t n);
+unsigned rv_disassemble(
+    void *decoder, const struct lift_code *code, char *buf, size_t n);
 
 #endif

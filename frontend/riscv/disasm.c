@@ -9,11 +9,13 @@
 
 #include "frontend/riscv/decode.h"
 
+/* clang-format off */
 static const char *const xname[32] = {
 	"zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",
 	"a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3", "s4", "s5",
 	"s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
+/* clang-format on */
 
 static void print_raw(const struct rv_insn *i, char *buf, size_t n)
 {
@@ -81,8 +83,8 @@ static bool capstone_text(struct rv_decoder *d, const struct rv_insn *i,
 	return true;
 }
 
-unsigned rv_disassemble(void *decoder, const struct lift_code *code, char *buf,
-    size_t n)
+unsigned rv_disassemble(
+    void *decoder, const struct lift_code *code, char *buf, size_t n)
 {
 	struct rv_decoder *d = decoder;
 	struct rv_insn i;

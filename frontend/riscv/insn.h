@@ -14,6 +14,7 @@
 struct rv_lifter;
 struct rv_insn;
 
+/* clang-format off */
 enum rv_format {
 	/* 32-bit, the manual's names; SHIFT = I with a 6-bit amount, R1 = R
 	   whose rs2 field belongs to the opcode */
@@ -27,6 +28,7 @@ enum rv_format {
 	RV_FMT_CB_I, RV_FMT_CB_SH, RV_FMT_CA, RV_FMT_CJ, RV_FMT_CR_JR,
 	RV_FMT_CR_JALR, RV_FMT_CR_MV, RV_FMT_CR_ADD, RV_FMT_HINT,
 };
+/* clang-format on */
 
 enum rv_kind { RV_KIND_CS, RV_KIND_CS4, RV_KIND_LAX, RV_KIND_RAW };
 

@@ -27,7 +27,7 @@ static const struct guest_feature features[] = {
 #define EXT(name, probe) "_" #name
 static const char isa_string[] = "rv64"
 #include "frontend/riscv/features.def"
-	;
+    ;
 #undef LETTER
 #undef EXT
 
@@ -81,7 +81,9 @@ const struct guest_isa guest_riscv64 = {
 	.close = rv_close,
 	.lift = rv_lift,
 	.disassemble = rv_disassemble,
-	.cconv = { .arg = { 10, 11, 12, 13, 14, 15, 16, 17 }, .ret = 10,
-	    .link = 1, .sp = 2 },
+	.cconv = { .arg = { 10, 11, 12, 13, 14, 15, 16, 17 },
+	    .ret = 10,
+	    .link = 1,
+	    .sp = 2 },
 	.reset = reset,
 };

@@ -15,7 +15,8 @@ void rv_goto(struct rv_lifter *x, gva_t pc)
 
 void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, u32 arg)
 {
-	ir_emit(x->r, (struct ir_insn){
+	ir_emit(x->r,
+	    (struct ir_insn){
 		.op = IR_EXIT, .aux = reason, .b = arg, .imm = (i64)pc });
 	x->done = true;
 }
@@ -24,8 +25,8 @@ u32 rv_if(struct rv_lifter *x, ir_ref cond)
 {
 	u32 yes = ir_new_block(x->r), no = ir_new_block(x->r);
 
-	ir_emit(x->r, (struct ir_insn){
-		.op = IR_BR, .a = cond, .b = yes, .c = no });
+	ir_emit(x->r,
+	    (struct ir_insn){ .op = IR_BR, .a = cond, .b = yes, .c = no });
 	ir_begin(x->r, yes);
 	return no;
 }
@@ -40,8 +41,8 @@ void rv_else(struct rv_lifter *x, u32 b)
 static void unreadable(struct rv_lifter *x, gva_t pc, gva_t end, bool first)
 {
 	if (first) {
-		ir_emit(x->r, (struct ir_insn){
-			.op = IR_INSN_START, .imm = (i64)pc });
+		ir_emit(x->r,
+		    (struct ir_insn){ .op = IR_INSN_START, .imm = (i64)pc });
 		rv_exit(x, EXIT_FETCH, pc, (u32)(end - pc));
 	} else {
 		rv_goto(x, pc);
@@ -59,8 +60,8 @@ void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
 	while (!x.done) {
 		size_t off = pc - code->pc;
 
-		if (!rv_decode(decoder, pc, code->bytes + off,
-			code->len - off, &i)) {
+		if (!rv_decode(
+			decoder, pc, code->bytes + off, code->len - off, &i)) {
 			unreadable(&x, pc, code->pc + code->len, n == 0);
 			break;
 		}
@@ -68,8 +69,8 @@ void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
 		x.more = n < opts->max_insns &&
 		    r->ninsns < IR_MAX_INSNS - 2 * RV_MAX_IR &&
 		    r->nblocks < IR_MAX_BLOCKS - 2 * RV_MAX_BLOCKS;
-		ir_emit(r, (struct ir_insn){
-			.op = IR_INSN_START, .imm = (i64)pc });
+		ir_emit(
+		    r, (struct ir_insn){ .op = IR_INSN_START, .imm = (i64)pc });
 		if (i.row)
 			i.row->lift(&x, &i);
 		else

@@ -42,7 +42,7 @@ struct rv_lifter {
 };
 
 /* Every lift function named in insns.def. */
-#define X(kind, id, text, fmt, lift, arg, mask, match)                         \
+#define X(kind, id, text, fmt, lift, arg, mask, match) \
 	void rv_##lift(struct rv_lifter *x, const struct rv_insn *i);
 #include "frontend/riscv/insns.def"
 #undef X

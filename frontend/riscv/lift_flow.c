@@ -14,7 +14,8 @@ static bool is_link(unsigned reg)
 
 static void end_with(struct rv_lifter *x, u8 op, ir_ref target, gva_t ret)
 {
-	ir_emit(x->r, (struct ir_insn){
+	ir_emit(x->r,
+	    (struct ir_insn){
 		.op = op, .a = target, .imm = op == IR_CALL ? (i64)ret : 0 });
 	x->done = true;
 }
@@ -33,16 +34,19 @@ void rv_jal(struct rv_lifter *x, const struct rv_insn *i)
 void rv_jalr(struct rv_lifter *x, const struct rv_insn *i)
 {
 	ir_ref target = rv_get(x, i->rs1);
-	bool back = is_link(i->rs1) && !i->imm;
+	u8 op = IR_GOTO_PTR;
 
+	if (is_link(i->rd))
+		op = IR_CALL;
+	else if (is_link(i->rs1) && !i->imm)
+		op = IR_RET;
 	if (i->imm)
-		target = ir_op2(x->r, IR_ADD, IR_I64, target,
-		    rv_const(x, i->imm));
+		target =
+		    ir_op2(x->r, IR_ADD, IR_I64, target, rv_const(x, i->imm));
 	target = ir_op2(x->r, IR_AND, IR_I64, target, rv_const(x, -2));
 	if (i->rd)
 		rv_put(x, i->rd, rv_const(x, (i64)i->next));
-	end_with(x, is_link(i->rd) ? IR_CALL : back ? IR_RET : IR_GOTO_PTR,
-	    target, i->next);
+	end_with(x, op, target, i->next);
 }
 
 void rv_branch(struct rv_lifter *x, const struct rv_insn *i)

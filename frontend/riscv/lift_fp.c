@@ -51,8 +51,9 @@ static bool rm_ok(struct rv_lifter *x, const struct rv_insn *i)
 static ir_ref rounding(struct rv_lifter *x, const struct rv_insn *i, u8 op,
     u8 ty, ir_ref a, ir_ref b, ir_ref c)
 {
-	return ir_emit(x->r, (struct ir_insn){ .op = op, .type = ty,
-		.aux = i->rm, .a = a, .b = b, .c = c });
+	return ir_emit(x->r,
+	    (struct ir_insn){
+		.op = op, .type = ty, .aux = i->rm, .a = a, .b = b, .c = c });
 }
 
 static void farith(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
@@ -63,8 +64,8 @@ static void farith(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
 		return;
 	a = get_f(x, ty, i->rs1);
 	b = get_f(x, ty, i->rs2);
-	put_canon(x, ty, i->rd,
-	    rounding(x, i, (u8)i->row->arg, ty, a, b, IR_NONE));
+	put_canon(
+	    x, ty, i->rd, rounding(x, i, (u8)i->row->arg, ty, a, b, IR_NONE));
 }
 
 static void fsqrt(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
@@ -72,8 +73,8 @@ static void fsqrt(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
 	if (!rm_ok(x, i))
 		return;
 	put_canon(x, ty, i->rd,
-	    rounding(x, i, IR_FSQRT, ty, get_f(x, ty, i->rs1), IR_NONE,
-		IR_NONE));
+	    rounding(
+		x, i, IR_FSQRT, ty, get_f(x, ty, i->rs1), IR_NONE, IR_NONE));
 }
 
 static void fused(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
@@ -126,17 +127,22 @@ static ir_ref xor_sign(struct rv_lifter *x, u8 ty, ir_ref a, ir_ref b)
 /* arg: 0 b's sign, 1 its opposite, 2 the product of both */
 static void fsgnj(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
 {
-	ir_ref a = get_f(x, ty, i->rs1), b, v;
+	enum { TAKE, NEGATE, MULTIPLY };
+	ir_ref a = get_f(x, ty, i->rs1), b, v = a;
 
 	if (i->rs1 == i->rs2) { /* fmv, fneg, fabs */
-		v = i->row->arg == 0 ? a :
-		    ir_op1(x->r, i->row->arg == 1 ? IR_FNEG : IR_FABS, ty, a);
+		if (i->row->arg == NEGATE)
+			v = ir_op1(x->r, IR_FNEG, ty, a);
+		else if (i->row->arg == MULTIPLY)
+			v = ir_op1(x->r, IR_FABS, ty, a);
 	} else {
 		b = get_f(x, ty, i->rs2);
-		if (i->row->arg == 1)
+		if (i->row->arg == NEGATE)
 			b = ir_op1(x->r, IR_FNEG, ty, b);
-		v = i->row->arg == 2 ? xor_sign(x, ty, a, b) :
-		    ir_op2(x->r, IR_FCOPYSIGN, ty, a, b);
+		if (i->row->arg == MULTIPLY)
+			v = xor_sign(x, ty, a, b);
+		else
+			v = ir_op2(x->r, IR_FCOPYSIGN, ty, a, b);
 	}
 	put_f(x, ty, i->rd, v);
 }
@@ -170,14 +176,14 @@ static void itof(struct rv_lifter *x, const struct rv_insn *i, u8 ty)
 	put_f(x, ty, i->rd, rounding(x, i, op, ty, a, IR_NONE, IR_NONE));
 }
 
-#define PAIR(fn)                                                               \
-	void rv_##fn##_s(struct rv_lifter *x, const struct rv_insn *i)         \
-	{                                                                      \
-		fn(x, i, IR_F32);                                              \
-	}                                                                      \
-	void rv_##fn##_d(struct rv_lifter *x, const struct rv_insn *i)         \
-	{                                                                      \
-		fn(x, i, IR_F64);                                              \
+#define PAIR(fn) \
+	void rv_##fn##_s(struct rv_lifter *x, const struct rv_insn *i) \
+	{ \
+		fn(x, i, IR_F32); \
+	} \
+	void rv_##fn##_d(struct rv_lifter *x, const struct rv_insn *i) \
+	{ \
+		fn(x, i, IR_F64); \
 	}
 PAIR(farith)
 PAIR(fsqrt)
@@ -210,8 +216,8 @@ void rv_fcvt_d_s(struct rv_lifter *x, const struct rv_insn *i)
 void rv_fmv_x_d(struct rv_lifter *x, const struct rv_insn *i)
 {
 	if (i->rd)
-		rv_put(x, i->rd,
-		    ir_op1(x->r, IR_FBITS, IR_I64, get_d(x, i->rs1)));
+		rv_put(
+		    x, i->rd, ir_op1(x->r, IR_FBITS, IR_I64, get_d(x, i->rs1)));
 }
 
 void rv_fmv_x_w(struct rv_lifter *x, const struct rv_insn *i)

@@ -6,18 +6,27 @@
  */
 #include "frontend/riscv/lift.h"
 
-static ir_ref load(struct rv_lifter *x, const struct rv_insn *i, u8 type,
-    u16 aux)
+static ir_ref load(
+    struct rv_lifter *x, const struct rv_insn *i, u8 type, u16 aux)
 {
-	return ir_emit(x->r, (struct ir_insn){ .op = IR_LOAD, .type = type,
-		.aux = aux, .a = rv_get(x, i->rs1), .imm = i->imm });
+	return ir_emit(x->r,
+	    (struct ir_insn){ .op = IR_LOAD,
+		.type = type,
+		.aux = aux,
+		.a = rv_get(x, i->rs1),
+		.imm = i->imm });
 }
 
 static void store(struct rv_lifter *x, const struct rv_insn *i, u8 type,
     ir_ref addr, ir_ref v)
 {
-	ir_emit(x->r, (struct ir_insn){ .op = IR_STORE, .type = type,
-		.aux = i->row->arg, .a = addr, .b = v, .imm = i->imm });
+	ir_emit(x->r,
+	    (struct ir_insn){ .op = IR_STORE,
+		.type = type,
+		.aux = i->row->arg,
+		.a = addr,
+		.b = v,
+		.imm = i->imm });
 }
 
 void rv_load(struct rv_lifter *x, const struct rv_insn *i)
@@ -46,12 +55,19 @@ void rv_flw(struct rv_lifter *x, const struct rv_insn *i)
 	    ir_op1(x->r, IR_F32_BOX, IR_F64, v));
 }
 
-/* FSW stores the low bits as they are: the manual wants no box check. */
+/*
+ * FSW stores the low bits as they are: the manual wants no box check, so
+ * they go as bits of an integer.
+ */
 void rv_fstore(struct rv_lifter *x, const struct rv_insn *i)
 {
 	ir_ref addr = rv_get(x, i->rs1);
+	ir_ref v = ir_get(x->r, IR_F64, RV_SLOT_F + i->rs2);
 
-	store(x, i, IR_F64, addr, ir_get(x->r, IR_F64, RV_SLOT_F + i->rs2));
+	if (i->row->arg == 2)
+		store(x, i, IR_I64, addr, ir_op1(x->r, IR_FBITS, IR_I64, v));
+	else
+		store(x, i, IR_F64, addr, v);
 }
 
 /* LR: remember where and what; SC decides by comparing both. */
@@ -59,7 +75,8 @@ void rv_lr(struct rv_lifter *x, const struct rv_insn *i)
 {
 	ir_ref addr = rv_get(x, i->rs1);
 	u16 aux = (u16)(i->row->arg | MEM_ALIGNED | i->order);
-	ir_ref v = ir_emit(x->r, (struct ir_insn){
+	ir_ref v = ir_emit(x->r,
+	    (struct ir_insn){
 		.op = IR_LOAD, .type = IR_I64, .aux = aux, .a = addr });
 
 	ir_put(x->r, IR_I64, RV_SLOT_RESV_ADDR, addr);
@@ -96,9 +113,13 @@ void rv_sc(struct rv_lifter *x, const struct rv_insn *i)
 	if (ty == IR_I32)
 		want = ir_op1(r, IR_TRUNC, IR_I32, want);
 	value = ty == IR_I32 ? rv_get32(x, i->rs2) : rv_get(x, i->rs2);
-	old = ir_emit(r, (struct ir_insn){ .op = IR_CAS, .type = ty,
+	old = ir_emit(r,
+	    (struct ir_insn){ .op = IR_CAS,
+		.type = ty,
 		.aux = (u16)(i->row->arg | MEM_ALIGNED | i->order),
-		.a = addr, .b = want, .c = value });
+		.a = addr,
+		.b = want,
+		.c = value });
 	drop_reservation(x);
 	rv_put_bool(x, i->rd, ir_op2(r, IR_NE, IR_I1, old, want));
 }
@@ -106,9 +127,12 @@ void rv_sc(struct rv_lifter *x, const struct rv_insn *i)
 static ir_ref amo(struct rv_lifter *x, const struct rv_insn *i, u8 type,
     u16 log2, ir_ref addr, ir_ref v)
 {
-	return ir_emit(x->r, (struct ir_insn){ .op = (u8)i->row->arg,
-		.type = type, .aux = (u16)(log2 | MEM_ALIGNED | i->order),
-		.a = addr, .b = v });
+	return ir_emit(x->r,
+	    (struct ir_insn){ .op = (u8)i->row->arg,
+		.type = type,
+		.aux = (u16)(log2 | MEM_ALIGNED | i->order),
+		.a = addr,
+		.b = v });
 }
 
 void rv_amow(struct rv_lifter *x, const struct rv_insn *i)

@@ -65,19 +65,20 @@ static ir_ref csr_read(struct rv_lifter *x, u16 csr)
 	ir_ref zero, frm;
 
 	switch (csr) {
-	case CSR_FFLAGS:
-		return ir_op1(r, IR_FFLAGS_GET, IR_I64, IR_NONE);
-	case CSR_FRM:
-		return ir_get(r, IR_I64, RV_SLOT_FRM);
+	case CSR_FFLAGS: return ir_op1(r, IR_FFLAGS_GET, IR_I64, IR_NONE);
+	case CSR_FRM: return ir_get(r, IR_I64, RV_SLOT_FRM);
 	case CSR_FCSR:
-		frm = ir_op2(r, IR_SHL, IR_I64,
-		    ir_get(r, IR_I64, RV_SLOT_FRM), rv_const(x, 5));
+		frm = ir_op2(r, IR_SHL, IR_I64, ir_get(r, IR_I64, RV_SLOT_FRM),
+		    rv_const(x, 5));
 		return ir_op2(r, IR_OR, IR_I64, frm,
 		    ir_op1(r, IR_FFLAGS_GET, IR_I64, IR_NONE));
 	default: /* a counter */
 		zero = rv_const(x, 0);
-		return ir_emit(r, (struct ir_insn){ .op = IR_HELPER,
-			.type = IR_I64, .a = zero, .b = zero,
+		return ir_emit(r,
+		    (struct ir_insn){ .op = IR_HELPER,
+			.type = IR_I64,
+			.a = zero,
+			.b = zero,
 			.aux = (u16)(RV_HELPER_CYCLE + csr - CSR_CYCLE) });
 	}
 }
@@ -99,16 +100,16 @@ static void set_frm(struct rv_lifter *x, ir_ref v)
 static void check_frm(struct rv_lifter *x, const struct rv_insn *i)
 {
 	ir_ref frm = ir_get(x->r, IR_I64, RV_SLOT_FRM);
-	u32 no = rv_if(x,
-	    ir_op2(x->r, IR_GEU, IR_I1, frm, rv_const(x, RM_RMM)));
+	u32 no =
+	    rv_if(x, ir_op2(x->r, IR_GEU, IR_I1, frm, rv_const(x, RM_RMM)));
 
 	rv_exit(x, EXIT_FPMODE, i->next, 0);
 	rv_else(x, no);
 }
 
 /* `known`: v is the constant `imm`. */
-static void csr_write(struct rv_lifter *x, const struct rv_insn *i, ir_ref v,
-    bool known, u32 imm)
+static void csr_write(
+    struct rv_lifter *x, const struct rv_insn *i, ir_ref v, bool known, u32 imm)
 {
 	u32 frm = i->csr == CSR_FCSR ? bits(imm, 5, 3) : bits(imm, 0, 3);
 

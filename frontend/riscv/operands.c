@@ -55,16 +55,15 @@ static void compressed(struct rv_insn *i)
 	case RV_FMT_CI_16SP:
 		c_regs(i, RV_SP, RV_SP, 0,
 		    sext(B(12, 1, 9) | B(6, 1, 4) | B(5, 1, 6) | B(3, 2, 7) |
-			B(2, 1, 5), 10));
+			    B(2, 1, 5),
+			10));
 		break;
 	case RV_FMT_CI_SH: c_regs(i, r7, r7, 0, ci_imm(w)); break;
 	case RV_FMT_CI_LW:
-		c_regs(i, r7, RV_SP, 0,
-		    B(12, 1, 5) | B(4, 3, 2) | B(2, 2, 6));
+		c_regs(i, r7, RV_SP, 0, B(12, 1, 5) | B(4, 3, 2) | B(2, 2, 6));
 		break;
 	case RV_FMT_CI_LD:
-		c_regs(i, r7, RV_SP, 0,
-		    B(12, 1, 5) | B(5, 2, 3) | B(2, 3, 6));
+		c_regs(i, r7, RV_SP, 0, B(12, 1, 5) | B(5, 2, 3) | B(2, 3, 6));
 		break;
 	case RV_FMT_CSS_W:
 		c_regs(i, 0, RV_SP, r2, B(9, 4, 2) | B(7, 2, 6));
@@ -75,7 +74,8 @@ static void compressed(struct rv_insn *i)
 	case RV_FMT_CB:
 		c_regs(i, 0, l7, 0,
 		    sext(B(12, 1, 8) | B(10, 2, 3) | B(5, 2, 6) | B(3, 2, 1) |
-			B(2, 1, 5), 9));
+			    B(2, 1, 5),
+			9));
 		break;
 	case RV_FMT_CB_I: c_regs(i, l7, l7, 0, sext(ci_imm(w), 6)); break;
 	case RV_FMT_CB_SH: c_regs(i, l7, l7, 0, ci_imm(w)); break;
@@ -83,7 +83,7 @@ static void compressed(struct rv_insn *i)
 	case RV_FMT_CJ:
 		c_regs(i, 0, 0, 0,
 		    sext(B(12, 1, 11) | B(11, 1, 4) | B(9, 2, 8) | B(8, 1, 10) |
-			B(7, 1, 6) | B(6, 1, 7) | B(3, 3, 1) | B(2, 1, 5),
+			    B(7, 1, 6) | B(6, 1, 7) | B(3, 3, 1) | B(2, 1, 5),
 			12));
 		break;
 	case RV_FMT_CR_JR: c_regs(i, 0, r7, 0, 0); break;
@@ -102,12 +102,13 @@ static i64 immediate(enum rv_format f, u32 w)
 	case RV_FMT_SHIFT: return bits(w, 20, 6);
 	case RV_FMT_S: return sext(B(25, 7, 5) | B(7, 5, 0), 12);
 	case RV_FMT_B:
-		return sext(B(31, 1, 12) | B(7, 1, 11) | B(25, 6, 5) |
-		    B(8, 4, 1), 13);
+		return sext(
+		    B(31, 1, 12) | B(7, 1, 11) | B(25, 6, 5) | B(8, 4, 1), 13);
 	case RV_FMT_U: return sext(w & 0xfffff000, 32);
 	case RV_FMT_J:
-		return sext(B(31, 1, 20) | B(12, 8, 12) | B(20, 1, 11) |
-		    B(21, 10, 1), 21);
+		return sext(
+		    B(31, 1, 20) | B(12, 8, 12) | B(20, 1, 11) | B(21, 10, 1),
+		    21);
 	default: return 0;
 	}
 }

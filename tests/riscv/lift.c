@@ -101,6 +101,8 @@ Test(riscv_lift, any_bytes)
 		lift(code, next_random(&seed) % (sizeof(code) + 1), 1 + k % 64,
 		    true);
 		cr_assert_leq(r->guest_len, sizeof(code));
+		translate_passes(
+		    g, r, &(struct pipeline_opts){ .verify = true });
 	}
 }
 

@@ -10,7 +10,8 @@
 
 /*
  * The row of a word, by the way without memo; checks that the row's mask
- * holds and that the word's key or class (all that the memo knows) gives the same.
+ * holds and that the word's key or class, all that the memo knows, gives the
+ * same.
  */
 static inline u32 sweep_word(struct rv_decoder *d, u32 w)
 {

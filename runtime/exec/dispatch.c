@@ -251,6 +251,11 @@ struct vcpu *vcpu_current(void)
 	return current;
 }
 
+void vcpu_adopt(struct vcpu *v)
+{
+	current = v;
+}
+
 u32 exec_run(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;

@@ -26,6 +26,11 @@ struct vcpu *vcpu_new(struct metic_vm *vm);
 void vcpu_free(struct vcpu *v);
 /* The vCPU that the calling thread is running, or NULL. Signal-safe. */
 struct vcpu *vcpu_current(void);
+/*
+ * Make v, which is in exec_run further up this stack, the current one again:
+ * after a vfork whose child ran a vCPU on this thread's TLS and went away.
+ */
+void vcpu_adopt(struct vcpu *v);
 
 /*
  * Run from v->abi.pc until the event hook says VM_LEAVE or REQ_STOP is

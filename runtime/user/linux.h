@@ -225,6 +225,9 @@ struct linux_process {
 	unsigned ntasks;
 	bool ending; /* exit_group or a fatal signal: `end` is set */
 	struct linux_exit end;
+	bool forked; /* ends by itself, never returns from linux_run */
+	bool have_last; /* last_thread has ended and wants to be joined */
+	pthread_t last_thread;
 	int fds[LINUX_NFDS]; /* metic's own descriptors */
 	unsigned nfds;
 
@@ -232,7 +235,7 @@ struct linux_process {
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
-	_Atomic u64 missing[8]; /* unsupported calls already named in the log */
+	_Atomic u64 missing[8]; /* unsupported calls already logged */
 	struct rlimit kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
 	bool limit_kept[2]; /* and whether it has; guarded by lock */
 };
@@ -256,13 +259,15 @@ struct linux_task {
 	struct linux_altstack altstack;
 
 	gva_t clear_child_tid;
+	bool started; /* the host's mask is the guest's */
 	bool leaving; /* the event hook must say VM_LEAVE */
+	int exit_status; /* of exit(2) */
 	/* The system call being run, for restarts. */
 	u64 nr, orig_arg0;
 	int restart; /* SYS_RESTART* of the system call just done, or 0 */
-	int vfork_fd; /* a vfork child tells its parent here; -1 */
-	bool detached; /* runs on a host thread of its own */
-	pthread_t thread;
+	gva_t robust_list; /* as set_robust_list gave it */
+	bool leader; /* the first thread of its process */
+	pthread_mutex_t hold; /* delays the start of a new thread */
 };
 
 /* The task that runs on the calling thread, or NULL. Signal-safe. */

@@ -1,0 +1,292 @@
+/*
+ * linux.c - the event hook: what a Linux kernel does when a program traps;
+ * and linux_run, linux_free. How a process comes to be is in load.c.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/user/clone.h"
+#include "runtime/user/mm.h"
+#include "runtime/user/process.h"
+#include "runtime/user/signal.h"
+
+#define X(sym) extern const struct linux_abi sym;
+#include "runtime/user/abis.def"
+#undef X
+
+static const struct linux_abi *const abis[] = {
+#define X(sym) &sym,
+#include "runtime/user/abis.def"
+#undef X
+	NULL
+};
+
+const struct linux_abi *linux_abi_of(const struct guest_isa *g)
+{
+	for (size_t i = 0; abis[i]; i++)
+		if (!strcmp(abis[i]->isa, g->name))
+			return abis[i];
+	return NULL;
+}
+
+/* --- the event hook ------------------------------------------------------ */
+
+static void do_syscall(struct linux_task *t)
+{
+	const struct linux_abi *abi = t->p->abi;
+	u64 *s = t->v->abi.state, a[6];
+
+	for (size_t i = 0; i < ARRAY_LEN(a); i++)
+		a[i] = s[abi->slot_arg[i]];
+	t->nr = s[abi->slot_nr];
+	t->orig_arg0 = a[0];
+	i64 r = syscall_dispatch(t, t->nr, a);
+	switch (r) {
+	case SYS_NO_RETURN: break;
+	case SYS_RESTART:
+	case SYS_RESTART_ALWAYS:
+	case SYS_RESTART_NOHAND: t->restart = (int)r; break;
+	default: s[abi->slot_ret] = (u64)r;
+	}
+}
+
+/* No code at abi.pc: nothing is mapped there, or it is not executable. */
+static void fetch_fault(struct linux_task *t, gva_t addr)
+{
+	struct map_range r;
+	bool mapped = map_find(&t->p->vm->map, addr, &r);
+	signal_fault(t, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, addr);
+}
+
+enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
+{
+	struct linux_task *t = v->task;
+
+	switch (reason) {
+	case EXIT_SYSCALL: do_syscall(t); break;
+	case EXIT_ILLEGAL:
+		signal_fault(t, SIGILL, ILL_ILLOPC, v->abi.pc);
+		break;
+	case EXIT_BREAK:
+		signal_fault(t, SIGTRAP, TRAP_BRKPT, v->abi.pc);
+		break;
+	case EXIT_FETCH: fetch_fault(t, arg); break;
+	case EXIT_MEMORY:
+		signal_fault(t, (int)(arg & 255), (int)(i32)(arg >> 8),
+		    v->abi.fault_addr);
+		break;
+	case EXIT_MISALIGNED:
+		signal_fault(t, SIGBUS, BUS_ADRALN, arg);
+		break;
+	case EXIT_STOP:
+		if (!t->started) {
+			t->started = true;
+			signal_host_set(t->sigmask);
+		}
+		break;
+	default: break;
+	}
+	if (t->pending || t->restart || t->suspended)
+		signal_deliver(t);
+	if (!t->leaving && !t->p->ending)
+		return VM_RESUME;
+	/* From here on this is not a guest thread any more. */
+	signal_host_set(~(u64)0);
+	return VM_LEAVE;
+}
+
+/* --- tasks --------------------------------------------------------------- */
+
+struct linux_task *linux_current(void)
+{
+	struct vcpu *v = vcpu_current();
+	return v ? v->task : NULL;
+}
+
+struct linux_task *linux_task_new(struct linux_process *p)
+{
+	struct linux_task *t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->v = vcpu_new(p->vm);
+	if (!t->v) {
+		free(t);
+		return NULL;
+	}
+	t->v->task = t;
+	t->p = p;
+	pthread_mutex_init(&t->hold, NULL);
+	pthread_mutex_lock(&p->lock);
+	t->next = p->tasks;
+	p->tasks = t;
+	p->ntasks++;
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+void linux_task_free(struct linux_task *t)
+{
+	struct linux_process *p = t->p;
+	pthread_mutex_lock(&p->lock);
+	struct linux_task **at = &p->tasks;
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at) {
+		*at = t->next;
+		p->ntasks--;
+		pthread_cond_broadcast(&p->idle);
+	}
+	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_destroy(&t->hold);
+	vcpu_free(t->v);
+	free(t);
+}
+
+void linux_end(struct linux_process *p, const struct linux_exit *ex)
+{
+	struct linux_task *self = linux_current();
+	if (p->forked)
+		process_finish(ex);
+	pthread_mutex_lock(&p->lock);
+	if (!p->ending) {
+		p->end = *ex;
+		p->ending = true;
+		for (struct linux_task *t = p->tasks; t; t = t->next)
+			if (t != self && t->tid)
+				signal_kick(t);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* --- running ------------------------------------------------------------- */
+
+/*
+ * Wait for the other threads. A kick may come between a thread's start and
+ * its first look at `ending`; asking again costs nothing.
+ */
+static void wait_for_tasks(struct linux_process *p)
+{
+	pthread_mutex_lock(&p->lock);
+	while (p->ntasks) {
+		struct timespec ts;
+		clock_gettime(CLOCK_REALTIME, &ts);
+		ts.tv_nsec += 50000000;
+		if (ts.tv_nsec >= 1000000000) {
+			ts.tv_nsec -= 1000000000;
+			ts.tv_sec++;
+		}
+		pthread_cond_timedwait(&p->idle, &p->lock, &ts);
+		if (!p->ending)
+			continue;
+		for (struct linux_task *t = p->tasks; t; t = t->next)
+			if (t->tid)
+				signal_kick(t);
+	}
+	bool any = p->have_last;
+	p->have_last = false;
+	pthread_mutex_unlock(&p->lock);
+	if (any)
+		pthread_join(p->last_thread, NULL);
+}
+
+int linux_run(struct metic_vm *vm, struct linux_exit *ex)
+{
+	struct linux_process *p = vm->kernel;
+	struct linux_task *t = p->tasks;
+	int err = signal_init(p);
+	u64 mask = signal_host_set(~(u64)0);
+
+	if (err == 0) {
+		t->tid = gettid();
+		t->leader = true;
+		t->sigmask = mask;
+		exec_request(t->v, REQ_EVENT);
+		exec_run(t->v);
+		task_exit(t);
+		wait_for_tasks(p);
+		/* exit(2) of the last thread ends the process, too. */
+		*ex = p->end;
+	}
+	signal_fini(p);
+	u64 args[6] = { SIG_SETMASK, (u64)&mask, 0, 8 };
+	safe_syscall6(&(volatile int){ 0 }, SYS_rt_sigprocmask, args);
+	return err;
+}
+
+void linux_free(struct metic_vm *vm)
+{
+	struct linux_process *p = vm->kernel;
+	while (p->tasks)
+		linux_task_free(p->tasks);
+	mm_free(p);
+	for (unsigned i = 0; i < p->nfds; i++)
+		close(p->fds[i]);
+	process_free(p);
+	vm_free(vm);
+}
+
+/* --- descriptors of metic's own ------------------------------------------ */
+
+#define FD_HIGH 1000
+
+int linux_fd_hide(struct linux_process *p, int fd)
+{
+	int at = FD_HIGH, got = -1, err = EMFILE;
+	/* Under a low RLIMIT_NOFILE, as high as it goes. */
+	for (; at > fd && got < 0; at = at * 3 / 4) {
+		got = fcntl(fd, F_DUPFD_CLOEXEC, at);
+		err = errno;
+	}
+	if (got < 0) {
+		got = fd;
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+			err = errno;
+			close(fd);
+			return -err;
+		}
+	} else {
+		close(fd);
+	}
+	pthread_mutex_lock(&p->lock);
+	bool room = p->nfds < LINUX_NFDS;
+	if (room)
+		p->fds[p->nfds++] = got;
+	pthread_mutex_unlock(&p->lock);
+	if (room)
+		return got;
+	close(got);
+	return -EMFILE;
+}
+
+bool linux_fd_hidden(struct linux_process *p, int fd)
+{
+	for (unsigned i = 0; i < p->nfds; i++)
+		if (p->fds[i] == fd)
+			return true;
+	return false;
+}
+
+void linux_fd_drop(struct linux_process *p, int fd)
+{
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->nfds; i++)
+		if (p->fds[i] == fd) {
+			p->fds[i] = p->fds[--p->nfds];
+			close(fd);
+			break;
+		}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void linux_warn(struct linux_process *p, const char *fmt, ...)
+{
+	char buf[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	vm_log(p->vm, "metic: %s\n", buf);
+}

@@ -1,0 +1,363 @@
+/*
+ * load.c - linux_new: from a file to a process that is ready to run.
+ *
+ * Placement: ET_EXEC at its own addresses; a PIE where riscv64's kernel
+ * would put it, which no Linux host uses for its own mappings, so that the
+ * break can grow behind it; the interpreter and the stack where the host's
+ * mmap likes. Addresses are the same in each run as far as the host allows.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/user/elf.h"
+#include "runtime/user/mm.h"
+#include "runtime/user/process.h"
+#include "runtime/user/stack.h"
+#include "runtime/user/strace.h"
+
+#define TASK_MAX ((u64)1 << 47)
+
+static const struct vm_hooks linux_hooks = { .event = linux_event };
+
+/* --- scripts ------------------------------------------------------------- */
+
+int script_read(const char *path, struct script *s)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = pread(fd, s->line, sizeof(s->line) - 1, 0);
+	int err = n < 0 ? -errno : 0;
+	close(fd);
+	if (n < 2 || s->line[0] != '#' || s->line[1] != '!')
+		return err == -EISDIR ? -EACCES : err;
+	s->line[n] = 0;
+	char *end = strchr(s->line, '\n');
+	if (end)
+		*end = 0;
+	else
+		end = s->line + n;
+	while (end > s->line && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = 0;
+	s->interp = s->line + 2 + strspn(s->line + 2, " \t");
+	if (!*s->interp)
+		return -ENOEXEC;
+	char *gap = s->interp + strcspn(s->interp, " \t");
+	s->arg = NULL;
+	if (*gap) {
+		*gap = 0;
+		s->arg = gap + 1 + strspn(gap + 1, " \t");
+	}
+	return 1;
+}
+
+/* --- copies of the configuration ----------------------------------------- */
+
+/* Copy n extra leading strings and then v; NULL: out of memory. */
+static char **copy_vec(const char *const *lead, size_t nlead, char *const *v)
+{
+	size_t n = 0, i = 0;
+	while (v && v[n])
+		n++;
+	char **c = calloc(nlead + n + 1, sizeof(*c));
+	if (!c)
+		return NULL;
+	for (; i < nlead + n; i++) {
+		c[i] = strdup(i < nlead ? lead[i] : v[i - nlead]);
+		if (!c[i])
+			break;
+	}
+	if (i == nlead + n)
+		return c;
+	while (i)
+		free(c[--i]);
+	free(c);
+	return NULL;
+}
+
+static void free_vec(char *const *v)
+{
+	for (size_t i = 0; v && v[i]; i++)
+		free(v[i]);
+	free((void *)v);
+}
+
+static int copy_config(struct linux_process *p, const struct linux_config *c)
+{
+	struct linux_config *d = &p->cfg;
+	const char *argv0 = c->argv0 ? c->argv0 :
+	    c->argv && c->argv[0] ? c->argv[0] : c->prog;
+	d->strace = c->strace;
+	d->stack_size = c->stack_size;
+	if (c->sysroot) {
+		char *root = realpath(c->sysroot, NULL);
+		if (!root)
+			return -errno;
+		d->sysroot = root;
+		if (!strcmp(root, "/")) {
+			free(root);
+			d->sysroot = NULL;
+		}
+	}
+	d->prog = strdup(c->prog);
+	d->argv0 = strdup(argv0);
+	char *const *rest = c->argv && c->argv[0] ? c->argv + 1 : NULL;
+	d->argv = copy_vec(&argv0, 1, rest);
+	d->envp = copy_vec(NULL, 0, c->envp);
+	if (c->rerun) {
+		d->rerun = (const char *const *)copy_vec(NULL, 0,
+		    (char *const *)c->rerun);
+		if (!d->rerun)
+			return -ENOMEM;
+	}
+	return d->prog && d->argv0 && d->argv && d->envp ? 0 : -ENOMEM;
+}
+
+void process_free(struct linux_process *p)
+{
+	free((char *)p->cfg.sysroot);
+	free((char *)p->cfg.prog);
+	free((char *)p->cfg.argv0);
+	free_vec(p->cfg.argv);
+	free_vec(p->cfg.envp);
+	free_vec((char *const *)p->cfg.rerun);
+	free(p->exe);
+	free(p->exe_guest);
+	pthread_mutex_destroy(&p->mm_lock);
+	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->sig_lock);
+	pthread_cond_destroy(&p->idle);
+	free(p);
+}
+
+/*
+ * If p's program is a script, put its interpreter in its place: argv becomes
+ * {interp, [arg], script, rest}. One level more is allowed, as often as
+ * Linux allows it.
+ */
+static int resolve_script(struct linux_process *p, char *why, size_t n)
+{
+	for (int depth = 0;; depth++) {
+		struct script s;
+		char host[PATH_MAX];
+		int r = script_read(p->cfg.prog, &s);
+		if (r <= 0) /* errors: elf_open will say it better */
+			return r == -ENOEXEC ? r : 0;
+		if (depth == 4) {
+			snprintf(why, n, "%s: interpreters nest too deeply",
+			    p->cfg.prog);
+			return -ELOOP;
+		}
+		r = path_translate(p, AT_FDCWD, s.interp, host, 0);
+		if (r == 0 && access(host, F_OK) < 0)
+			r = -errno;
+		if (r < 0) {
+			snprintf(why, n, "%s: its interpreter %s: %s",
+			    p->cfg.prog, s.interp, strerror(-r));
+			return r;
+		}
+		const char *lead[] = { s.interp, s.arg ? s.arg : p->cfg.prog,
+			p->cfg.prog };
+		char **argv = copy_vec(lead, s.arg ? 3 : 2, p->cfg.argv + 1);
+		char *prog = strdup(host);
+		if (!argv || !prog) {
+			free_vec(argv);
+			free(prog);
+			return -ENOMEM;
+		}
+		free_vec(p->cfg.argv);
+		free((char *)p->cfg.prog);
+		p->cfg.argv = argv;
+		p->cfg.prog = prog;
+	}
+}
+
+/* --- the image ----------------------------------------------------------- */
+
+static int load_interp(struct linux_process *p, const struct elf_file *f,
+    char *why, size_t n)
+{
+	struct elf_file in;
+	char host[PATH_MAX];
+	u64 bias;
+
+	int r = path_translate(p, AT_FDCWD, f->interp, host, 0);
+	if (r == 0 && access(host, F_OK) < 0)
+		r = -errno;
+	if (r < 0) {
+		snprintf(why, n, "%s: its interpreter %s: %s%s%s", f->path,
+		    f->interp, strerror(-r),
+		    p->cfg.sysroot ? ", also under " : "",
+		    p->cfg.sysroot ? p->cfg.sysroot : "");
+		return -ENOEXEC;
+	}
+	r = elf_open(host, p->abi->task_size, &in, why, n);
+	if (r)
+		return r;
+	if (in.eh.e_machine != f->eh.e_machine) {
+		snprintf(why, n, "%s: its interpreter %s is for another "
+		    "machine", f->path, host);
+		r = -ENOEXEC;
+	}
+	if (r == 0)
+		r = elf_map(p, &in, ELF_ANYWHERE, &bias, why, n);
+	if (r == 0) {
+		p->image.interp_base = bias;
+		p->image.interp_entry = in.eh.e_entry + bias;
+	}
+	elf_close(&in);
+	return r;
+}
+
+static int load_image(struct linux_process *p, const struct elf_file *f,
+    char *why, size_t n)
+{
+	u64 bias;
+	int r = elf_map(p, f, ELF_PIE_BASE, &bias, why, n);
+	if (r)
+		return r;
+	struct linux_image *im = &p->image;
+	im->base = bias;
+	im->start = f->lo + bias;
+	im->end = f->hi + bias;
+	im->entry = f->eh.e_entry + bias;
+	im->phdr = f->phdr ? f->phdr + bias : 0;
+	im->phnum = f->eh.e_phnum;
+	im->phentsize = f->eh.e_phentsize;
+	im->stack_exec = f->stack_exec;
+	mm_brk_init(p, im->end);
+	return f->interp ? load_interp(p, f, why, n) : 0;
+}
+
+static int map_trampoline(struct linux_process *p)
+{
+	i64 at = mm_mmap(p, 0, HOST_PAGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, "[vdso]");
+	if (at < 0)
+		return (int)at;
+	memcpy((void *)at, p->abi->tramp, p->abi->tramp_size);
+	p->tramp = (gva_t)at;
+	return mm_mprotect(p, p->tramp, HOST_PAGE, PROT_READ | PROT_EXEC);
+}
+
+static int name_exe(struct linux_process *p, const struct elf_file *f)
+{
+	char buf[PATH_MAX];
+	p->exe = realpath(f->path, NULL);
+	if (!p->exe)
+		return -errno;
+	snprintf(buf, sizeof(buf), "%s", p->exe);
+	path_to_guest(p, buf);
+	p->exe_guest = strdup(buf);
+	return p->exe_guest ? 0 : -ENOMEM;
+}
+
+/* The rest, once there is a VM. why is set or left for strerror. */
+static int populate(struct linux_process *p, const struct elf_file *f,
+    char *why, size_t n)
+{
+	char execfn[PATH_MAX];
+	gva_t sp;
+
+	int r = load_image(p, f, why, n);
+	if (r == 0)
+		r = name_exe(p, f);
+	if (r == 0)
+		r = map_trampoline(p);
+	if (r)
+		return r;
+	snprintf(execfn, sizeof(execfn), "%s", p->cfg.prog);
+	path_to_guest(p, execfn);
+	r = stack_build(p, execfn, &sp);
+	if (r)
+		return r;
+	struct linux_task *t = linux_task_new(p);
+	if (!t)
+		return -ENOMEM;
+	gva_t entry = p->image.interp_entry ? p->image.interp_entry :
+	    p->image.entry;
+	p->abi->start(t->v, entry, sp);
+	return 0;
+}
+
+static struct linux_process *process_new(void)
+{
+	struct linux_process *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	pthread_mutex_init(&p->mm_lock, NULL);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->sig_lock, NULL);
+	pthread_cond_init(&p->idle, NULL);
+	p->strace_fd = -1;
+	return p;
+}
+
+static int check_abi(const struct elf_file *f, const struct linux_abi *abi,
+    char *why, size_t n)
+{
+	char reason[128];
+	if (!abi) {
+		snprintf(why, n, "%s: no Linux personality for its machine",
+		    f->path);
+		return -ENOEXEC;
+	}
+	int r = abi->elf_check(f->eh.e_flags, reason, sizeof(reason));
+	if (r)
+		snprintf(why, n, "%s: %s", f->path, reason);
+	return r;
+}
+
+static int make_vm(struct linux_process *p, const struct elf_file *f,
+    const struct vm_config *cfg, char *why, size_t n)
+{
+	const struct guest_isa *g = guest_by_machine(f->eh.e_machine);
+	struct metic_vm *vm;
+
+	p->abi = linux_abi_of(g);
+	int r = check_abi(f, p->abi, why, n);
+	if (r)
+		return r;
+	r = vm_new(g, AS_IDENTITY, 0, &linux_hooks, cfg, &vm);
+	if (r)
+		return r;
+	vm->kernel = p;
+	p->vm = vm;
+	if (p->cfg.strace)
+		p->strace_fd = linux_fd_hide(p, dup(STDERR_FILENO));
+	return populate(p, f, why, n);
+}
+
+int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,
+    struct metic_vm **out, char *why, size_t n)
+{
+	struct linux_process *p = process_new();
+	struct elf_file f;
+
+	if (n)
+		why[0] = 0;
+	int r = p ? copy_config(p, cfg) : -ENOMEM;
+	if (r == 0)
+		r = resolve_script(p, why, n);
+	if (r == 0) {
+		r = elf_open(p->cfg.prog, TASK_MAX, &f, why, n);
+		if (r == 0) {
+			r = make_vm(p, &f, vmcfg, why, n);
+			elf_close(&f);
+		}
+	}
+	if (r == 0) {
+		*out = p->vm;
+		return 0;
+	}
+	if (n && !why[0])
+		snprintf(why, n, "%s: %s", cfg->prog, strerror(-r));
+	if (p && p->vm)
+		linux_free(p->vm);
+	else if (p)
+		process_free(p);
+	return r;
+}

@@ -1,0 +1,364 @@
+/*
+ * mm.c - mapping memory for the guest (see mm.h), below the system calls.
+ *
+ * Order inside a change: translations go first (exec_invalidate), then the
+ * record, then the host's pages, so that no translation outlives its bytes.
+ * Mapping new pages goes the other way round.
+ *
+ * The break needs no reservation: the image is placed where the host maps
+ * nothing by itself, and growth uses MAP_FIXED_NOREPLACE.
+ */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/user/mm.h"
+
+/* The host's protection for a guest's: code is read, never executed. */
+static int host_prot(int prot)
+{
+	int h = prot & (PROT_READ | PROT_WRITE);
+	if (prot & PROT_EXEC)
+		h |= PROT_READ;
+	return h;
+}
+
+/* Drop translations of [start, end) if any of it was executable. */
+static void drop_code(struct linux_process *p, gva_t start, gva_t end)
+{
+	struct map_range r;
+	for (gva_t a = start; map_next(&p->vm->map, a, &r); a = r.end) {
+		if (r.start >= end)
+			return;
+		if (r.prot & MAP_PROT_X) {
+			exec_invalidate(p->vm, start, end, false);
+			return;
+		}
+	}
+}
+
+/* The first hole of the record in [a, end): its borders, or false. */
+static bool next_hole(struct linux_process *p, gva_t a, gva_t end, gva_t *lo,
+    gva_t *hi)
+{
+	struct map_range r;
+	while (a < end) {
+		bool any = map_next(&p->vm->map, a, &r) && r.start < end;
+		if (!any || r.start > a) {
+			*lo = a;
+			*hi = any ? r.start : end;
+			return true;
+		}
+		a = r.end;
+	}
+	return false;
+}
+
+/* Undo claim(). */
+static void unclaim(struct linux_process *p, gva_t start, gva_t end)
+{
+	gva_t lo, hi;
+	for (gva_t a = start; next_hole(p, a, end, &lo, &hi); a = hi)
+		munmap((void *)lo, hi - lo);
+}
+
+/*
+ * Make all of [start, end) the guest's, so that MAP_FIXED may replace it:
+ * what is not in the record is taken with MAP_FIXED_NOREPLACE.
+ */
+static int claim(struct linux_process *p, gva_t start, gva_t end)
+{
+	gva_t lo, hi;
+	for (gva_t a = start; next_hole(p, a, end, &lo, &hi); a = hi) {
+		void *got = mmap((void *)lo, hi - lo, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			MAP_FIXED_NOREPLACE, -1, 0);
+		if (got == (void *)lo)
+			continue;
+		if (got != MAP_FAILED) /* a kernel without NOREPLACE */
+			munmap(got, hi - lo);
+		unclaim(p, start, lo);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Fill in what /proc/self/maps shows of a file. */
+static void describe_fd(struct map_range *r, int fd, const char *name,
+    char *buf, size_t n)
+{
+	struct stat st;
+	if (fstat(fd, &st) == 0) {
+		r->dev = st.st_dev;
+		r->ino = st.st_ino;
+	}
+	r->name = name;
+	if (!name) {
+		char link[32];
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		ssize_t k = readlink(link, buf, n - 1);
+		if (k > 0) {
+			buf[k] = 0;
+			r->name = buf;
+		}
+	}
+}
+
+static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
+    int flags, int fd, u64 off, const char *name)
+{
+	char buf[PATH_MAX];
+	bool noreplace = (flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE;
+
+	if ((flags & MAP_FIXED) && !noreplace) {
+		int r = claim(p, addr, addr + len);
+		if (r)
+			return r;
+		drop_code(p, addr, addr + len);
+	}
+	/* The host's own stack growth and 32-bit area are not the guest's. */
+	int hflags = flags & ~(MAP_GROWSDOWN | MAP_32BIT);
+	void *got = mmap((void *)addr, len, host_prot(prot), hflags, fd,
+	    (off_t)off);
+	if (got == MAP_FAILED) {
+		int e = errno;
+		if ((flags & MAP_FIXED) && !noreplace)
+			unclaim(p, addr, addr + len);
+		return -e;
+	}
+	struct map_range r = {
+		.start = (gva_t)got, .end = (gva_t)got + len,
+		.prot = prot & 7, .shared = (flags & MAP_TYPE) != MAP_PRIVATE,
+		.was_writable = prot & PROT_WRITE, .offset = off,
+		.name = name,
+	};
+	if (!(flags & MAP_ANONYMOUS))
+		describe_fd(&r, fd, name, buf, sizeof(buf));
+	else
+		r.offset = 0;
+	if (r.end > p->abi->task_size || map_set(&p->vm->map, &r) < 0) {
+		munmap(got, len);
+		map_clear(&p->vm->map, r.start, r.end);
+		return -ENOMEM;
+	}
+	return (i64)r.start;
+}
+
+i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
+    int fd, u64 off, const char *name)
+{
+	u64 end;
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+
+	if (len == 0 || (off & (HOST_PAGE - 1)))
+		return -EINVAL;
+	if (len > p->abi->task_size)
+		return -ENOMEM;
+	len = ALIGN_UP(len, HOST_PAGE);
+	if (fixed) {
+		if (addr & (HOST_PAGE - 1))
+			return -EINVAL;
+		if (__builtin_add_overflow(addr, len, &end) ||
+		    end > p->abi->task_size)
+			return -ENOMEM;
+	} else {
+		addr = ALIGN_DOWN(addr, HOST_PAGE);
+		if (addr > p->abi->task_size - len)
+			addr = 0;
+	}
+	pthread_mutex_lock(&p->mm_lock);
+	i64 r = map_locked(p, addr, len, prot, flags, fd, off, name);
+	pthread_mutex_unlock(&p->mm_lock);
+	return r;
+}
+
+static int unmap_locked(struct linux_process *p, gva_t start, gva_t end)
+{
+	struct map_range r;
+	int err = 0;
+
+	drop_code(p, start, end);
+	for (gva_t a = start; map_next(&p->vm->map, a, &r) && r.start < end;
+	     a = r.end) {
+		gva_t lo = MAX(r.start, start), hi = MIN(r.end, end);
+		if (munmap((void *)lo, hi - lo) < 0) {
+			err = -errno;
+			break;
+		}
+		err = map_clear(&p->vm->map, lo, hi);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+int mm_munmap(struct linux_process *p, gva_t addr, u64 len)
+{
+	if ((addr & (HOST_PAGE - 1)) || len == 0 || len > p->abi->task_size ||
+	    addr > p->abi->task_size - len)
+		return -EINVAL;
+	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
+	pthread_mutex_lock(&p->mm_lock);
+	int r = unmap_locked(p, addr, end);
+	pthread_mutex_unlock(&p->mm_lock);
+	return r;
+}
+
+static int protect_locked(struct linux_process *p, gva_t start, gva_t end,
+    int prot)
+{
+	struct map_range r;
+	gva_t a = start;
+
+	/* As in Linux, what precedes a hole changes before the error. */
+	for (; a < end && map_next(&p->vm->map, a, &r) && r.start <= a;
+	     a = r.end) {
+		gva_t hi = MIN(r.end, end);
+		if (r.prot == (prot & 7))
+			continue;
+		/* Losing X, or writes to code from now on: translate anew. */
+		if (r.prot & MAP_PROT_X)
+			exec_invalidate(p->vm, a, hi, false);
+		if (mprotect((void *)a, hi - a, host_prot(prot)) < 0)
+			return -errno;
+		int e = map_protect(&p->vm->map, a, hi, prot & 7);
+		if (e)
+			return e;
+	}
+	return a < end ? -ENOMEM : 0;
+}
+
+int mm_mprotect(struct linux_process *p, gva_t addr, u64 len, int prot)
+{
+	prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP);
+	if ((addr & (HOST_PAGE - 1)) || (prot & ~7))
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	if (len > p->abi->task_size || addr > p->abi->task_size - len)
+		return -ENOMEM;
+	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
+	pthread_mutex_lock(&p->mm_lock);
+	int r = protect_locked(p, addr, end, prot);
+	pthread_mutex_unlock(&p->mm_lock);
+	return r;
+}
+
+void mm_brk_init(struct linux_process *p, gva_t start)
+{
+	p->brk_start = p->brk_end = start;
+	p->brk_mapped = ALIGN_UP(start, HOST_PAGE);
+	p->brk_limit = p->abi->task_size - HOST_PAGE;
+}
+
+gva_t mm_brk(struct linux_process *p, gva_t want)
+{
+	i64 r = 0;
+	pthread_mutex_lock(&p->mm_lock);
+	gva_t end = ALIGN_UP(want, HOST_PAGE), old = p->brk_mapped;
+	if (want < p->brk_start || want > p->brk_limit)
+		r = -ENOMEM;
+	else if (end > old)
+		r = map_locked(p, old, end - old, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0,
+		    "[heap]");
+	else if (end < old)
+		r = unmap_locked(p, end, old);
+	if (r >= 0) {
+		p->brk_mapped = end;
+		p->brk_end = want;
+	}
+	want = p->brk_end;
+	pthread_mutex_unlock(&p->mm_lock);
+	return want;
+}
+
+static i64 remap_locked(struct linux_process *p, gva_t old, u64 old_len,
+    u64 new_len, int flags, gva_t to)
+{
+	struct map_range r;
+	gva_t old_end = old + MAX(old_len, HOST_PAGE);
+
+	if (!map_find(&p->vm->map, old, &r) ||
+	    !map_covers(&p->vm->map, old, old_end, 0))
+		return -EFAULT;
+	if (flags & MREMAP_FIXED) {
+		int err = claim(p, to, to + new_len);
+		if (err)
+			return err;
+		drop_code(p, to, to + new_len);
+	}
+	drop_code(p, old, old_end);
+	void *got = mremap((void *)old, old_len, new_len, flags, (void *)to);
+	if (got == MAP_FAILED) {
+		int e = errno;
+		if (flags & MREMAP_FIXED)
+			unclaim(p, to, to + new_len);
+		return -e;
+	}
+	if (old_len && !(flags & MREMAP_DONTUNMAP))
+		map_clear(&p->vm->map, old, old + old_len);
+	r.offset += old - r.start;
+	r.start = (gva_t)got;
+	r.end = r.start + new_len;
+	int err = map_set(&p->vm->map, &r);
+	return err ? err : (i64)r.start;
+}
+
+i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
+    int flags, gva_t to)
+{
+	u64 max = p->abi->task_size;
+
+	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE)) ||
+	    (old & (HOST_PAGE - 1)) || new_len == 0)
+		return -EINVAL;
+	if (old_len > max || old > max - old_len || new_len > max)
+		return -EINVAL;
+	old_len = ALIGN_UP(old_len, HOST_PAGE);
+	new_len = ALIGN_UP(new_len, HOST_PAGE);
+	if ((flags & MREMAP_FIXED) && ((to & (HOST_PAGE - 1)) ||
+		to > max - new_len ||
+		(to < old + old_len && old < to + new_len)))
+		return -EINVAL;
+	pthread_mutex_lock(&p->mm_lock);
+	i64 r = remap_locked(p, old, old_len, new_len, flags, to);
+	pthread_mutex_unlock(&p->mm_lock);
+	return r;
+}
+
+int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
+{
+	struct map_range r;
+	u64 max = p->abi->task_size;
+	int err = 0;
+
+	if ((addr & (HOST_PAGE - 1)) || len > max || addr > max - len)
+		return -EINVAL;
+	gva_t a = addr, end = ALIGN_UP(addr + len, HOST_PAGE);
+	pthread_mutex_lock(&p->mm_lock);
+	if (advice == MADV_DONTNEED || advice == MADV_REMOVE)
+		drop_code(p, addr, end);
+	bool hole = false;
+	while (a < end && !err) {
+		if (!map_next(&p->vm->map, a, &r) || r.start >= end) {
+			hole = true;
+			break;
+		}
+		hole |= r.start > a;
+		a = MAX(r.start, a);
+		if (madvise((void *)a, MIN(r.end, end) - a, advice) < 0)
+			err = -errno;
+		a = r.end;
+	}
+	pthread_mutex_unlock(&p->mm_lock);
+	return err ? err : hole ? -ENOMEM : 0;
+}
+
+void mm_free(struct linux_process *p)
+{
+	pthread_mutex_lock(&p->mm_lock);
+	unmap_locked(p, 0, UINT64_MAX);
+	pthread_mutex_unlock(&p->mm_lock);
+}

@@ -1,0 +1,71 @@
+/*
+ * mm_calls.c - the system calls on the address space.
+ *
+ * Calls that could destroy memory (madvise, mremap) are limited to what the
+ * guest has mapped: metic lives in the same address space. Those that only
+ * look or lock go straight to the host.
+ */
+#include "runtime/user/handlers.h"
+#include "runtime/user/hostcall.h"
+#include "runtime/user/mm.h"
+
+/* mmap flags of asm-generic; MAP_32BIT's bit means nothing there. */
+i64 sys_mmap(struct linux_task *t, const u64 a[6])
+{
+	int flags = (int)a[3] & ~MAP_32BIT;
+	return mm_mmap(t->p, a[0], a[1], (int)a[2], flags, (int)a[4], a[5],
+	    NULL);
+}
+
+i64 sys_munmap(struct linux_task *t, const u64 a[6])
+{
+	return mm_munmap(t->p, a[0], a[1]);
+}
+
+i64 sys_mprotect(struct linux_task *t, const u64 a[6])
+{
+	return mm_mprotect(t->p, a[0], a[1], (int)a[2]);
+}
+
+i64 sys_pkey_mprotect(struct linux_task *t, const u64 a[6])
+{
+	if ((int)a[3] != -1)
+		return -EINVAL;
+	return mm_mprotect(t->p, a[0], a[1], (int)a[2]);
+}
+
+/* The new break, or the old one when it cannot be. Never an error. */
+i64 sys_brk(struct linux_task *t, const u64 a[6])
+{
+	return (i64)mm_brk(t->p, a[0]);
+}
+
+i64 sys_mremap(struct linux_task *t, const u64 a[6])
+{
+	return mm_mremap(t->p, a[0], a[1], a[2], (int)a[3], a[4]);
+}
+
+i64 sys_madvise(struct linux_task *t, const u64 a[6])
+{
+	return mm_madvise(t->p, a[0], a[1], (int)a[2]);
+}
+
+/* --- calls that need nothing of the kind ---------------------------------- */
+
+/*
+ * msync, mlock, mincore and their like change no contents: the host does
+ * them. mlockall would lock metic's own reserve (the code cache), so it is
+ * accepted without effect, as on a system whose memory does not swap.
+ */
+i64 sys_mlockall(struct linux_task *t, const u64 a[6])
+{
+	(void)t;
+	return a[0] == 0 || (a[0] & ~(u64)7) ? -EINVAL : 0;
+}
+
+i64 sys_munlockall(struct linux_task *t, const u64 a[6])
+{
+	(void)t;
+	(void)a;
+	return 0;
+}

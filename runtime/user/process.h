@@ -1,0 +1,34 @@
+/*
+ * process.h - life and death of processes and threads (inside the
+ * personality): load.c makes a process, thread.c and process.c the rest.
+ */
+#ifndef USER_PROCESS_H
+#define USER_PROCESS_H
+
+#include <sys/syscall.h>
+
+#include "runtime/user/hostcall.h"
+#include "runtime/user/linux.h"
+
+/* The VM's event hook. */
+enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg);
+
+/* Free what load.c allocated in p, and p. */
+void process_free(struct linux_process *p);
+
+/*
+ * The end of a guest thread, on its own host thread after exec_run: robust
+ * futexes, clear_child_tid, then t is freed. The last task of a process
+ * that has not ended yet ends it with t->exit_status.
+ */
+void task_exit(struct linux_task *t);
+
+/* A "#!" line: the interpreter's path and its one optional argument. */
+struct script {
+	char line[256];
+	char *interp, *arg; /* into line; arg may be NULL */
+};
+/* 1: path is a script, 0: it is not, or -errno. */
+int script_read(const char *path, struct script *s);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * signal.h - delivery of signals to guest threads (inside the personality).
+ *
+ * The host kernel keeps the queues: a guest thread's mask is its host
+ * thread's mask, and a signal that the guest ignores or leaves at its default
+ * has that disposition on the host, too. What has a guest handler arrives in
+ * one host handler, waits in task.pending until the thread is outside
+ * generated code, and is then delivered by signal_deliver.
+ */
+#ifndef USER_SIGNAL_H
+#define USER_SIGNAL_H
+
+#include "runtime/user/linux.h"
+
+/* Reserved to metic: stops threads that block in a system call. */
+#define SIGNAL_KICK 64
+#define SIGNAL_BIT(sig) ((u64)1 << ((sig)-1))
+
+/*
+ * Take over the process's signals, inheriting what is ignored; later give
+ * them back as they were. 0 or -errno.
+ */
+int signal_init(struct linux_process *p);
+void signal_fini(struct linux_process *p);
+
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1u << 31)
+#endif
+/* Is t's stack pointer on its alternate stack? */
+bool signal_on_altstack(const struct linux_task *t);
+
+/* Set the calling thread's host mask; the previous one is returned. */
+u64 signal_host_set(u64 mask);
+/* Set t's guest mask and the host's with it. Called on t's thread. */
+void signal_set_mask(struct linux_task *t, u64 mask);
+
+/* Deliver what is pending; finish an interrupted system call. */
+void signal_deliver(struct linux_task *t);
+/* Deliver a fault of the guest's own instruction at abi.pc. */
+void signal_fault(struct linux_task *t, int sig, int code, gva_t addr);
+/* Make t's thread notice that the process is ending. */
+void signal_kick(struct linux_task *t);
+
+/* What happens by default. */
+enum signal_default { SIGNAL_TERM, SIGNAL_CORE, SIGNAL_IGNORE, SIGNAL_STOP };
+enum signal_default signal_default_of(int sig);
+/* The guest process dies of sig. */
+void signal_die(struct linux_process *p, int sig);
+/* Tell the host what the guest wants done about sig. 0 or -errno. */
+int signal_host_action(struct linux_process *p, int sig);
+/* Before execve: what the host cannot know is set on it. Undo: fini = 1. */
+void signal_before_exec(struct linux_task *t);
+void signal_after_exec(struct linux_task *t);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * signal_calls.c - the system calls on signals. Those that the host's kernel
+ * does by itself, because masks and pids are shared with it, are PASS and
+ * WAIT rows of syscalls.def.
+ */
+#include <unistd.h>
+
+#include "runtime/user/handlers.h"
+#include "runtime/user/hostcall.h"
+#include "runtime/user/signal.h"
+
+/* --- masks --------------------------------------------------------------- */
+
+int signal_get_mask(struct linux_task *t, gva_t gva, u64 size, u64 *mask)
+{
+	if (size != sizeof(*mask))
+		return -EINVAL;
+	return guest_get(t, *mask, gva);
+}
+
+/*
+ * The signal that waits in t->pending was unblocked when it came. If the new
+ * mask blocks it, it goes back to the kernel's queue.
+ */
+static void put_back_if_blocked(struct linux_task *t)
+{
+	if (t->pending <= 0 || !(t->sigmask & SIGNAL_BIT(t->pending)))
+		return;
+	siginfo_t si = t->pending_info;
+	const u64 a[6] = { (u64)getpid(), (u64)t->tid, (u64)t->pending,
+		(u64)&si };
+	t->pending = 0;
+	host_call(SYS_rt_tgsigqueueinfo, a);
+}
+
+i64 sys_rt_sigprocmask(struct linux_task *t, const u64 a[6])
+{
+	u64 old = t->sigmask, set, mask;
+
+	if (a[3] != sizeof(set))
+		return -EINVAL;
+	if (a[1]) {
+		if (guest_get(t, set, a[1]))
+			return -EFAULT;
+		/* What has arrived before is delivered before. */
+		if (t->pending)
+			return SYS_RESTART_ALWAYS;
+		switch ((int)a[0]) {
+		case SIG_BLOCK: mask = old | set; break;
+		case SIG_UNBLOCK: mask = old & ~set; break;
+		case SIG_SETMASK: mask = set; break;
+		default: return -EINVAL;
+		}
+		signal_set_mask(t, mask);
+		put_back_if_blocked(t);
+	}
+	return a[2] ? guest_put(t, a[2], old) : 0;
+}
+
+i64 sys_rt_sigpending(struct linux_task *t, const u64 a[6])
+{
+	u64 set = 0;
+	const u64 b[6] = { (u64)&set, 8 };
+
+	if (a[1] > sizeof(set))
+		return -EINVAL;
+	host_call(SYS_rt_sigpending, b);
+	return guest_write(t, a[0], &set, a[1]);
+}
+
+i64 sys_rt_sigsuspend(struct linux_task *t, const u64 a[6])
+{
+	u64 mask, old = t->sigmask;
+	int r = signal_get_mask(t, a[0], a[1], &mask);
+	if (r)
+		return r;
+	u64 host = signal_host_mask(mask);
+	t->sigmask = mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+	t->suspend_mask = old;
+	t->suspended = true;
+	i64 res = safe_syscall(t, SYS_rt_sigsuspend, (u64)&host, (u64)8,
+	    (u64)0, (u64)0, (u64)0, (u64)0);
+	if (res == SYS_RESTART) {
+		/* Came before the call: it has not begun. */
+		t->sigmask = old;
+		t->suspended = false;
+		return SYS_RESTART_ALWAYS;
+	}
+	return res;
+}
+
+/* --- actions ------------------------------------------------------------- */
+
+static i64 put_action(struct linux_task *t, gva_t gva,
+    const struct linux_sigaction *sa)
+{
+	u64 w[4], n = 0;
+	w[n++] = sa->handler;
+	w[n++] = sa->flags;
+	if (t->p->abi->sa_restorer)
+		w[n++] = sa->restorer;
+	w[n++] = sa->mask;
+	return guest_write(t, gva, w, n * 8);
+}
+
+static i64 get_action(struct linux_task *t, gva_t gva,
+    struct linux_sigaction *sa)
+{
+	bool rest = t->p->abi->sa_restorer;
+	u64 w[4] = { 0 };
+	if (guest_read(t, w, gva, rest ? 32 : 24))
+		return -EFAULT;
+	*sa = (struct linux_sigaction){
+		.handler = w[0],
+		.flags = w[1],
+		.restorer = rest ? w[2] : 0,
+		.mask = (rest ? w[3] : w[2]) &
+		    ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)),
+	};
+	return 0;
+}
+
+i64 sys_rt_sigaction(struct linux_task *t, const u64 a[6])
+{
+	struct linux_process *p = t->p;
+	struct linux_sigaction new, old;
+	u64 sig = a[0];
+	i64 r = 0;
+
+	if (a[3] != 8 || sig < 1 || sig > LINUX_NSIG ||
+	    (a[1] && (sig == SIGKILL || sig == SIGSTOP)))
+		return -EINVAL;
+	if (a[1] && get_action(t, a[1], &new))
+		return -EFAULT;
+	pthread_mutex_lock(&p->sig_lock);
+	old = p->action[sig];
+	if (a[1]) {
+		p->action[sig] = new;
+		r = signal_host_action(p, (int)sig);
+		if (r)
+			p->action[sig] = old;
+	}
+	pthread_mutex_unlock(&p->sig_lock);
+	if (r == 0 && a[2])
+		r = put_action(t, a[2], &old);
+	return r;
+}
+
+/* --- alternate stack, return from a handler ------------------------------ */
+
+static int set_altstack(struct linux_task *t,
+    const struct linux_altstack *ss)
+{
+	i32 mode = ss->flags & (i32)~SS_AUTODISARM;
+
+	if (signal_on_altstack(t))
+		return -EPERM;
+	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
+		return -EINVAL;
+	if (mode == SS_DISABLE) {
+		t->altstack = (struct linux_altstack){ .flags = 0 };
+		return 0;
+	}
+	if (ss->size < t->p->abi->min_sigstack)
+		return -ENOMEM;
+	t->altstack = *ss;
+	t->altstack.flags &= (i32)SS_AUTODISARM;
+	t->altstack.pad = 0;
+	return 0;
+}
+
+i64 sys_sigaltstack(struct linux_task *t, const u64 a[6])
+{
+	struct linux_altstack new, old = t->altstack;
+	i64 r = 0;
+
+	old.flags |= signal_on_altstack(t) ? SS_ONSTACK : 0;
+	if (!old.size)
+		old.flags = SS_DISABLE;
+	if (a[0]) {
+		if (guest_get(t, new, a[0]))
+			return -EFAULT;
+		r = set_altstack(t, &new);
+	}
+	if (r == 0 && a[1])
+		r = guest_put(t, a[1], old);
+	return r;
+}
+
+i64 sys_rt_sigreturn(struct linux_task *t, const u64 a[6])
+{
+	struct linux_altstack ss;
+	u64 mask;
+
+	(void)a;
+	if (t->p->abi->signal_pop(t, &mask, &ss)) {
+		signal_fault(t, SIGSEGV, SI_KERNEL, 0);
+		return SYS_NO_RETURN;
+	}
+	/* As the kernel: an altstack that cannot be set is left as it is. */
+	set_altstack(t, &ss);
+	signal_set_mask(t, mask);
+	put_back_if_blocked(t);
+	return SYS_NO_RETURN;
+}
+
+/* --- sending ------------------------------------------------------------- */
+
+/*
+ * A signal to ourselves that would end the process by default ends the
+ * guest's process in linux_run's way. false: let the host do it.
+ */
+static bool die_by_own_hand(struct linux_task *t, int sig)
+{
+	struct linux_process *p = t->p;
+
+	if (sig < 1 || sig > LINUX_NSIG || sig == SIGKILL ||
+	    (t->sigmask & SIGNAL_BIT(sig)))
+		return false;
+	enum signal_default d = signal_default_of(sig);
+	pthread_mutex_lock(&p->sig_lock);
+	bool dfl = p->action[sig].handler == 0;
+	pthread_mutex_unlock(&p->sig_lock);
+	if (!dfl || (d != SIGNAL_TERM && d != SIGNAL_CORE))
+		return false;
+	signal_die(p, sig);
+	return true;
+}
+
+i64 sys_kill(struct linux_task *t, const u64 a[6])
+{
+	if ((pid_t)a[0] == getpid() && die_by_own_hand(t, (int)a[1]))
+		return SYS_NO_RETURN;
+	return host_call(SYS_kill, a);
+}
+
+i64 sys_tkill(struct linux_task *t, const u64 a[6])
+{
+	if ((pid_t)a[0] == t->tid && die_by_own_hand(t, (int)a[1]))
+		return SYS_NO_RETURN;
+	return host_call(SYS_tkill, a);
+}
+
+i64 sys_tgkill(struct linux_task *t, const u64 a[6])
+{
+	if ((pid_t)a[0] == getpid() && (pid_t)a[1] == t->tid &&
+	    die_by_own_hand(t, (int)a[2]))
+		return SYS_NO_RETURN;
+	return host_call(SYS_tgkill, a);
+}

@@ -1,0 +1,253 @@
+/*
+ * thread.c - guest threads: clone of a thread, its end, futexes.
+ *
+ * A guest thread is a host thread with a vCPU of its own. Its tid is the
+ * host's, so futex words, robust lists, tgkill, timers and scheduling calls
+ * need no translation. Ended host threads are joined in a chain, each by the
+ * next one to end and the last by linux_run, so that none is left running
+ * when the VM is freed.
+ */
+#include <linux/futex.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/user/clone.h"
+#include "runtime/user/handlers.h"
+#include "runtime/user/process.h"
+#include "runtime/user/signal.h"
+
+#define THREAD_STACK ((size_t)1 << 20)
+
+struct thread_start {
+	struct linux_task *task;
+	sem_t ready;
+};
+
+/* --- the end of a thread ------------------------------------------------- */
+
+static void futex_wake(gva_t at, int n)
+{
+	const u64 a[6] = { at, FUTEX_WAKE, (u64)n };
+	host_call(SYS_futex, a);
+}
+
+/* One entry of a dying thread's robust list. */
+static void robust_release(struct linux_task *t, gva_t at, bool pending)
+{
+	u32 word;
+	for (;;) {
+		if ((at & 3) || guest_get(t, word, at))
+			return;
+		/* A pending unlock may have happened already: wake one. */
+		if (pending && word == 0) {
+			futex_wake(at, 1);
+			return;
+		}
+		if ((word & FUTEX_TID_MASK) != (u32)t->tid)
+			return;
+		u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+		u32 *p = mem_host(t->v, at);
+		if (__atomic_compare_exchange_n(p, &word, dead, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			break;
+	}
+	if (word & FUTEX_WAITERS)
+		futex_wake(at, 1);
+}
+
+/*
+ * The kernel walks the list when the host thread ends; by then the guest's
+ * joiner may have unmapped it, so it is walked here first.
+ */
+static void robust_walk(struct linux_task *t)
+{
+	struct {
+		u64 next, offset, pending;
+	} head;
+	gva_t list = t->robust_list;
+	u64 entry;
+
+	if (!list || guest_get(t, head, list))
+		return;
+	entry = head.next;
+	for (int n = 0; n < 2048 && (entry & ~(u64)1) != list; n++) {
+		gva_t at = entry & ~(u64)1;
+		u64 next;
+		if (guest_get(t, next, at))
+			break;
+		if (at != (head.pending & ~(u64)1))
+			robust_release(t, at + head.offset, false);
+		entry = next;
+	}
+	if (head.pending & ~(u64)1)
+		robust_release(t, (head.pending & ~(u64)1) + head.offset,
+		    true);
+}
+
+/* The guest-visible part; runs while the thread can still touch memory. */
+static void leave_futexes(struct linux_task *t)
+{
+	robust_walk(t);
+	t->robust_list = 0;
+	const u64 none[6] = { 0, 24 };
+	host_call(SYS_set_robust_list, none);
+	if (t->clear_child_tid) {
+		u32 zero = 0;
+		if (guest_put(t, t->clear_child_tid, zero) == 0)
+			futex_wake(t->clear_child_tid, 1);
+	}
+}
+
+void task_exit(struct linux_task *t)
+{
+	struct linux_process *p = t->p;
+	pthread_mutex_lock(&p->lock);
+	/* Without exit_group the first thread's status is the process's. */
+	if (t->leader && !p->ending)
+		p->end = (struct linux_exit){ .status = t->exit_status };
+	bool last = p->ntasks == 1;
+	if (last)
+		p->ending = true;
+	pthread_mutex_unlock(&p->lock);
+	if (last && p->forked)
+		process_finish(&p->end);
+	linux_task_free(t);
+}
+
+i64 sys_exit(struct linux_task *t, const u64 a[6])
+{
+	t->exit_status = (int)(a[0] & 255);
+	leave_futexes(t);
+	t->leaving = true;
+	return SYS_NO_RETURN;
+}
+
+i64 sys_exit_group(struct linux_task *t, const u64 a[6])
+{
+	struct linux_exit ex = { .status = (int)(a[0] & 255) };
+	linux_end(t->p, &ex);
+	return SYS_NO_RETURN;
+}
+
+/* --- the start of a thread ----------------------------------------------- */
+
+/* Join the thread that ended before this one; the main thread joins us. */
+static void chain_join(struct linux_process *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool any = p->have_last;
+	pthread_t prev = p->last_thread;
+	p->have_last = true;
+	p->last_thread = pthread_self();
+	pthread_mutex_unlock(&p->lock);
+	if (any)
+		pthread_join(prev, NULL);
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread_start *st = arg;
+	struct linux_task *t = st->task;
+
+	t->tid = gettid();
+	sem_post(&st->ready); /* st is gone from here on */
+	pthread_mutex_lock(&t->hold);
+	pthread_mutex_unlock(&t->hold);
+	exec_request(t->v, REQ_EVENT);
+	exec_run(t->v);
+	/* A forked child may have made this thread its first and only one. */
+	if (!t->leader)
+		chain_join(t->p);
+	task_exit(t);
+	return NULL;
+}
+
+/* The new thread's registers: the parent's, with its own stack and tls. */
+static void copy_state(struct linux_task *c, const struct linux_task *t,
+    const struct clone_args_host *ca)
+{
+	const struct linux_abi *abi = t->p->abi;
+	memcpy(c->v->abi.state, t->v->abi.state, sizeof(c->v->abi.state));
+	c->v->abi.pc = t->v->abi.pc;
+	c->v->abi.fpu = t->v->abi.fpu;
+	c->v->abi.frm = t->v->abi.frm;
+	c->v->abi.state[abi->slot_ret] = 0;
+	if (ca->stack)
+		c->v->abi.state[abi->slot_sp] = ca->stack + ca->stack_size;
+	if (ca->flags & CLONE_SETTLS)
+		c->v->abi.state[abi->slot_tls] = ca->tls;
+}
+
+struct linux_task *task_clone(const struct linux_task *t,
+    struct linux_process *p, const struct clone_args_host *ca)
+{
+	struct linux_task *c = linux_task_new(p);
+	if (!c)
+		return NULL;
+	copy_state(c, t, ca);
+	c->sigmask = t->sigmask;
+	return c;
+}
+
+static int start_thread(struct linux_task *c)
+{
+	struct thread_start st = { .task = c };
+	pthread_attr_t attr;
+	pthread_t th;
+
+	if (sem_init(&st.ready, 0, 0) < 0)
+		return -errno;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	/* Created with everything blocked; its first event opens the mask. */
+	u64 mask = signal_host_set(~(u64)0);
+	int err = pthread_create(&th, &attr, thread_main, &st);
+	signal_host_set(mask);
+	pthread_attr_destroy(&attr);
+	while (!err && sem_wait(&st.ready) < 0)
+		;
+	sem_destroy(&st.ready);
+	return -err;
+}
+
+/*
+ * The child must find its tid where CLONE_CHILD_SETTID says before it runs:
+ * its host thread waits for `hold`.
+ */
+i64 thread_clone(struct linux_task *t, const struct clone_args_host *ca)
+{
+	struct linux_task *c = task_clone(t, t->p, ca);
+	if (!c)
+		return -EAGAIN;
+	pthread_mutex_lock(&c->hold);
+	int r = start_thread(c);
+	if (r < 0) {
+		pthread_mutex_unlock(&c->hold);
+		linux_task_free(c);
+		return -EAGAIN;
+	}
+	pid_t tid = c->tid;
+	clone_tell_parent(t, ca, tid);
+	clone_tell_child(t->v, c, ca);
+	pthread_mutex_unlock(&c->hold);
+	return tid;
+}
+
+/* --- small calls --------------------------------------------------------- */
+
+i64 sys_set_tid_address(struct linux_task *t, const u64 a[6])
+{
+	t->clear_child_tid = a[0];
+	return t->tid;
+}
+
+/* The host's kernel is told as well: it acts when the process is killed. */
+i64 sys_set_robust_list(struct linux_task *t, const u64 a[6])
+{
+	i64 r = host_call(SYS_set_robust_list, a);
+	if (r == 0)
+		t->robust_list = a[0];
+	return r;
+}

@@ -110,7 +110,7 @@ static ir_ref rotate(struct folder *f, const struct ir_insn *i)
 	/* With zext32 it must be the right shift that is extended so. */
 	if (q->op == IR_ZEXT32 && fold_def(f, q->a)->op != IR_SHR)
 		return IR_NONE;
-	if (!is_rotate(f, p->a, q->a, is_or && q->op == IR_SEXT32, &x, &k))
+	if (!is_rotate(f, p->a, q->a, is_or, &x, &k))
 		return IR_NONE;
 	return fold_op1(f, IR_SEXT32, i->type,
 	    fold_op2(f, IR_ROTL, IR_I32, x, k));

@@ -74,13 +74,16 @@ static const char *check_shape(struct verifier *v)
 		return "instruction 0 is not a nop";
 	if (!r->nblocks || r->nblocks > IR_MAX_BLOCKS)
 		return "number of blocks";
+	for (u32 b = 0; b < r->nblocks; b++)
+		if (!r->block[b].n)
+			return "a block is empty";
 	ir_block_order(r, v->order);
 	if (v->order[0] != 0)
 		return "block 0 is not first";
 	for (u32 k = 0; k < r->nblocks; k++) {
 		const struct ir_block *b = &r->block[v->order[k]];
 		v->place[v->order[k]] = (u16)k;
-		if (b->first != next || !b->n || b->n > r->ninsns - next)
+		if (b->first != next || b->n > r->ninsns - next)
 			return "blocks do not fill the array";
 		for (u32 i = 0; i < b->n; i++) {
 			const struct ir_insn *insn = &r->insn[next + i];

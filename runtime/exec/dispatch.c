@@ -145,8 +145,8 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 			return false;
 		}
 		return true; /* the request is served by the caller's loop */
-	default:
-		return exec_event(v, reason, arg) == VM_RESUME;
+	case EXIT_FETCH: arg += v->abi.pc; /* fall through */
+	default: return exec_event(v, reason, arg) == VM_RESUME;
 	}
 }
 

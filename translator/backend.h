@@ -14,7 +14,8 @@ enum as_kind {
 	AS_IDENTITY, /* guest address = host address */
 	AS_BASED, /* mem_base + address; address < 1 << AS_WINDOW_BITS */
 };
-#define AS_WINDOW_BITS 36 /* the window is followed and preceded by 4 GiB
+#define AS_WINDOW_BITS \
+	36 /* the window is followed and preceded by 4 GiB
                              of inaccessible guard */
 
 struct codegen_opts {
@@ -94,8 +95,8 @@ struct host_backend {
 	/* --- for the host signal handler; uc is a ucontext_t --- */
 	u64 (*context_pc)(const void *uc);
 	/* Copy pins and fp status of interrupted generated code to the vCPU. */
-	void (*context_save)(const struct guest_isa *g, struct vcpu *v,
-	    const void *uc);
+	void (*context_save)(
+	    const struct guest_isa *g, struct vcpu *v, const void *uc);
 	/* Resume at thunks->leave with service(reason, arg). */
 	void (*context_leave)(void *uc, struct vcpu *v,
 	    const struct backend_thunks *t, u32 reason, u64 arg);

@@ -119,14 +119,12 @@ static u64 eval_int(u8 op, unsigned w, const u64 arg[3])
 	case IR_LTU: return a < b;
 	case IR_GEU: return a >= b;
 	case IR_SELECT: return a ? b : arg[2];
-	default:
-		assert(false && "op has no value by itself");
-		return 0;
+	default: assert(false && "op has no value by itself"); return 0;
 	}
 }
 
-u64 eval_op(u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3],
-    struct eval_fp *fp)
+u64 eval_op(
+    u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3], struct eval_fp *fp)
 {
 	u64 r;
 

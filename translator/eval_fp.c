@@ -93,8 +93,8 @@ static struct num unpack(const struct format *f, u64 v)
 	} else {
 		n.cls = FINITE;
 		n.sig = biased ? frac | hidden : frac;
-		n.exp = (biased ? biased - 1 : 0) + f->emin -
-		    (i32)(f->prec - 1);
+		n.exp =
+		    (biased ? biased - 1 : 0) + f->emin - (i32)(f->prec - 1);
 	}
 	return n;
 }
@@ -144,16 +144,16 @@ static u128 round_shift(u128 sig, i32 n, bool neg, u32 rm, bool *inexact)
 
 static u64 overflow(const struct format *f, bool neg, u32 rm, u32 *flags)
 {
-	bool to_inf = rm == RM_RNE || rm == RM_RMM ||
-	    (rm == RM_RDN && neg) || (rm == RM_RUP && !neg);
+	bool to_inf = rm == RM_RNE || rm == RM_RMM || (rm == RM_RDN && neg) ||
+	    (rm == RM_RUP && !neg);
 
 	*flags |= FPX_OF | FPX_NX;
 	return inf_bits(f) - !to_inf;
 }
 
 /* Round (-1)^neg * sig * 2^exp, sig != 0, to the format. */
-static u64 round_pack(const struct format *f, bool neg, i32 exp, u128 sig,
-    u32 rm, u32 *flags)
+static u64 round_pack(
+    const struct format *f, bool neg, i32 exp, u128 sig, u32 rm, u32 *flags)
 {
 	i32 drop = top_bit(sig) - (i32)(f->prec - 1);
 	i32 e = exp + drop; /* of the last bit that stays */
@@ -332,8 +332,8 @@ static struct num square_root(struct num a, u32 *flags)
 	return a;
 }
 
-static struct num muladd(struct num a, struct num b, struct num c, u32 rm,
-    u32 *flags)
+static struct num muladd(
+    struct num a, struct num b, struct num c, u32 rm, u32 *flags)
 {
 	/* A NaN addend does not hide an invalid product. */
 	struct num p = mul(a, b, flags);
@@ -379,8 +379,8 @@ static bool choose_first(bool max, struct num a, struct num b)
 	return max ? c > 0 : c < 0;
 }
 
-static u64 min_max(const struct format *f, bool max, const u64 arg[3],
-    u32 *flags)
+static u64 min_max(
+    const struct format *f, bool max, const u64 arg[3], u32 *flags)
 {
 	struct num a = unpack(f, arg[0]), b = unpack(f, arg[1]);
 
@@ -409,8 +409,7 @@ static u64 classify(const struct format *f, u64 v)
 	}
 }
 
-static u64 from_int(const struct format *f, u64 v, bool neg, u32 rm,
-    u32 *flags)
+static u64 from_int(const struct format *f, u64 v, bool neg, u32 rm, u32 *flags)
 {
 	if (!v)
 		return 0;
@@ -418,8 +417,7 @@ static u64 from_int(const struct format *f, u64 v, bool neg, u32 rm,
 }
 
 /* To an integer of `w` bits; the result's bits above w are unspecified. */
-static u64 to_int(struct num n, unsigned w, bool is_signed, u32 rm,
-    u32 *flags)
+static u64 to_int(struct num n, unsigned w, bool is_signed, u32 rm, u32 *flags)
 {
 	u64 max = is_signed ? (1ull << (w - 1)) - 1 : ~0ull >> (64 - w);
 	u64 min = is_signed ? max + 1 : 0; /* its magnitude */
@@ -455,8 +453,8 @@ static u64 unbox(u64 v)
 }
 
 /* The ops that round to the format f; a, b, c are unpacked from it. */
-static u64 arith(u8 op, const struct format *f, const u64 arg[3], u32 rm,
-    u32 *flags)
+static u64 arith(
+    u8 op, const struct format *f, const u64 arg[3], u32 rm, u32 *flags)
 {
 	struct num a = unpack(f, arg[0]), b = unpack(f, arg[1]);
 	struct num c = unpack(f, arg[2]), r;
@@ -478,8 +476,8 @@ static u64 arith(u8 op, const struct format *f, const u64 arg[3], u32 rm,
 	return pack(f, r, rm, flags);
 }
 
-u64 eval_fp_op(u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3],
-    struct eval_fp *fp)
+u64 eval_fp_op(
+    u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3], struct eval_fp *fp)
 {
 	const struct format *to = format_of(ty), *from = format_of(at[0]);
 	u32 none = 0, *flags = fp ? &fp->flags : &none;
@@ -500,13 +498,12 @@ u64 eval_fp_op(u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3],
 	case IR_FMAX: return min_max(to, true, arg, flags);
 	case IR_FNEG: return a ^ sign_bit(to);
 	case IR_FABS: return a & ~sign_bit(to);
-	case IR_FCOPYSIGN:
-		return (a & ~sign_bit(to)) | (arg[1] & sign_bit(to));
+	case IR_FCOPYSIGN: return (a & ~sign_bit(to)) | (arg[1] & sign_bit(to));
 	case IR_FEQ:
 	case IR_FLT:
 	case IR_FLE:
-		return compare_op(op, unpack(from, a), unpack(from, arg[1]),
-		    flags);
+		return compare_op(
+		    op, unpack(from, a), unpack(from, arg[1]), flags);
 	case IR_FCLASS: return classify(from, a);
 	case IR_FCANON: return canonical(to, a);
 	case IR_F64_TO_F32:
@@ -515,8 +512,8 @@ u64 eval_fp_op(u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3],
 		nan_operand(n, n, flags);
 		return pack(to, n, rm, flags);
 	}
-	case IR_S32_TO_F: return from_int(to, (u64)(i32)a, (i32)a < 0, rm,
-	    flags);
+	case IR_S32_TO_F:
+		return from_int(to, (u64)(i32)a, (i32)a < 0, rm, flags);
 	case IR_U32_TO_F: return from_int(to, (u32)a, false, rm, flags);
 	case IR_S64_TO_F: return from_int(to, a, (i64)a < 0, rm, flags);
 	case IR_U64_TO_F: return from_int(to, a, false, rm, flags);
@@ -528,8 +525,6 @@ u64 eval_fp_op(u8 op, u8 ty, u16 aux, const u8 at[3], const u64 arg[3],
 	case IR_BITSF: return a;
 	case IR_F32_BOX: return a | 0xffffffffull << 32;
 	case IR_F32_UNBOX: return unbox(a);
-	default:
-		assert(false && "not an fp op");
-		return 0;
+	default: assert(false && "not an fp op"); return 0;
 	}
 }

@@ -34,8 +34,8 @@ static void const_fact(struct fold_fact *k, i64 v, u8 type)
 }
 
 /* Bounds for ops of two operands, x and y being theirs. */
-static void binary_fact(const struct folder *f, const struct ir_insn *i,
-    struct fold_fact *k)
+static void binary_fact(
+    const struct folder *f, const struct ir_insn *i, struct fold_fact *k)
 {
 	const struct fold_fact *x = &f->fact[i->a], *y = &f->fact[i->b];
 	unsigned w = k->ubits;
@@ -55,9 +55,7 @@ static void binary_fact(const struct folder *f, const struct ir_insn *i,
 		k->ubits = u8_min(w, MAX(x->ubits, y->ubits) + 1u);
 		k->sbits = u8_min(w, MAX(x->sbits, y->sbits) + 1u);
 		break;
-	case IR_SUB:
-		k->sbits = u8_min(w, MAX(x->sbits, y->sbits) + 1u);
-		break;
+	case IR_SUB: k->sbits = u8_min(w, MAX(x->sbits, y->sbits) + 1u); break;
 	case IR_MUL:
 		k->ubits = u8_min(w, (unsigned)x->ubits + y->ubits);
 		k->sbits = u8_min(w, (unsigned)x->sbits + y->sbits);
@@ -98,8 +96,8 @@ static void extension_fact(const struct fold_fact *x, unsigned bits,
 		k->sbits = u8_min(bits, x->sbits);
 }
 
-static void find_fact(const struct folder *f, const struct ir_insn *i,
-    struct fold_fact *k)
+static void find_fact(
+    const struct folder *f, const struct ir_insn *i, struct fold_fact *k)
 {
 	unsigned w = fold_width_of(i->type), size;
 
@@ -156,9 +154,10 @@ ir_ref fold_emit(struct folder *f, struct ir_insn i)
 ir_ref fold_const(struct folder *f, u8 type, u64 v)
 {
 	i64 c = type == IR_I64 ? (i64)v :
-	    type == IR_I32 ? (i32)v : (i64)(v & 1);
-	return fold_emit(f, (struct ir_insn){
-		.op = IR_CONST, .type = type, .imm = c });
+	    type == IR_I32     ? (i32)v :
+				 (i64)(v & 1);
+	return fold_emit(
+	    f, (struct ir_insn){ .op = IR_CONST, .type = type, .imm = c });
 }
 
 /* All operands constant and the result an integer: compute it. */
@@ -178,8 +177,8 @@ static ir_ref evaluate(struct folder *f, const struct ir_insn *i)
 		at[k] = d->type;
 		arg[k] = d->type == IR_I64 ? (u64)d->imm : (u32)d->imm;
 	}
-	return fold_const(f, i->type,
-	    eval_op(i->op, i->type, i->aux, at, arg, NULL));
+	return fold_const(
+	    f, i->type, eval_op(i->op, i->type, i->aux, at, arg, NULL));
 }
 
 static bool commutes(u8 op)
@@ -234,8 +233,8 @@ ir_ref fold_fp(struct folder *f, const struct ir_insn *i)
 	case IR_FABS:
 		if (d->op == IR_FABS)
 			return i->a;
-		return d->op == IR_FNEG ?
-		    fold_op1(f, IR_FABS, i->type, d->a) : IR_NONE;
+		return d->op == IR_FNEG ? fold_op1(f, IR_FABS, i->type, d->a) :
+					  IR_NONE;
 	case IR_FCANON:
 		/* An integer never becomes a NaN. */
 		if (d->op == IR_FCANON ||
@@ -306,9 +305,7 @@ static ir_ref copy_insn(struct folder *f, struct ir_insn i)
 		v = fold_emit(f, i);
 		set_home(f, i.aux, v);
 		return v;
-	case IR_PUT:
-		set_home(f, i.aux, i.a);
-		return fold_emit(f, i);
+	case IR_PUT: set_home(f, i.aux, i.a); return fold_emit(f, i);
 	case IR_STORE: narrow_store(f, &i); return fold_emit(f, i);
 	case IR_BR: fold_branch(f, &i); return fold_emit(f, i);
 	case IR_CONST: return fold_emit(f, i);
@@ -415,8 +412,8 @@ void pass_fold(const struct guest_isa *g, struct ir_region *r)
 	count_uses(r, uses);
 	for (u32 k = 0; k < n && !f.full; k++)
 		if (alive[order[k]])
-			nb[order[k]] = copy_block(&f, r, order[k], with, uses,
-			    alive);
+			nb[order[k]] =
+			    copy_block(&f, r, order[k], with, uses, alive);
 	/* Too long for a region: it stays as it is, which is right too. */
 	if (!f.full)
 		install(r, &f, nb, alive);

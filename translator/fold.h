@@ -68,19 +68,19 @@ static inline ir_ref fold_op1(struct folder *f, u8 op, u8 type, ir_ref a)
 	return fold_op(f, (struct ir_insn){ .op = op, .type = type, .a = a });
 }
 
-static inline ir_ref fold_op2(struct folder *f, u8 op, u8 type, ir_ref a,
-    ir_ref b)
+static inline ir_ref fold_op2(
+    struct folder *f, u8 op, u8 type, ir_ref a, ir_ref b)
 {
-	return fold_op(f, (struct ir_insn){
-		.op = op, .type = type, .a = a, .b = b });
+	return fold_op(
+	    f, (struct ir_insn){ .op = op, .type = type, .a = a, .b = b });
 }
 
 /*
  * May a user of v take v's operand `inner` instead? Not when v stays in use
  * and inner would then need a register of its own.
  */
-static inline bool fold_may_bypass(const struct folder *f, ir_ref v,
-    ir_ref inner)
+static inline bool fold_may_bypass(
+    const struct folder *f, ir_ref v, ir_ref inner)
 {
 	return f->fact[v].uses <= 1 || f->fact[inner].homes;
 }

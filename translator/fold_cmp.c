@@ -8,7 +8,7 @@
 #include "translator/fold.h"
 
 static_assert(IR_NE == IR_EQ + 1 && IR_GES == IR_LTS + 1 &&
-    IR_GEU == IR_LTU + 1 && IR_LTS == IR_EQ + 2 && IR_LTU == IR_EQ + 4,
+	IR_GEU == IR_LTU + 1 && IR_LTS == IR_EQ + 2 && IR_LTU == IR_EQ + 4,
     "a compare and its opposite are neighbours");
 
 static bool is_compare(u8 op)
@@ -62,8 +62,8 @@ static ir_ref constant_first(struct folder *f, const struct ir_insn *i)
 	u64 u = ty == IR_I32 && !is_signed ? (u32)c : (u64)c;
 	if (u == max)
 		return truth(f, i->op == IR_GES || i->op == IR_GEU);
-	return fold_op2(f, opposite(i->op), IR_I1, i->b,
-	    fold_const(f, ty, u + 1));
+	return fold_op2(
+	    f, opposite(i->op), IR_I1, i->b, fold_const(f, ty, u + 1));
 }
 
 /* eq or ne of a bool and a constant. */
@@ -91,8 +91,8 @@ static ir_ref equals_const(struct folder *f, const struct ir_insn *i, i64 c)
 		if (!fold_is_const(f, d->b, &c1) ||
 		    !fold_may_bypass(f, i->a, d->a))
 			return IR_NONE;
-		return fold_op2(f, i->op, IR_I1, d->a,
-		    fold_const(f, ty, (u64)c - (u64)c1));
+		return fold_op2(
+		    f, i->op, IR_I1, d->a, fold_const(f, ty, (u64)c - (u64)c1));
 	case IR_SUB:
 	case IR_XOR:
 		if (c || !fold_may_bypass(f, i->a, d->a) ||
@@ -114,8 +114,7 @@ static ir_ref before_extension(struct folder *f, const struct ir_insn *i)
 	u8 op = i->op;
 	i64 c;
 
-	if ((x->op != IR_SEXT32 && x->op != IR_ZEXT32) ||
-	    f->fact[i->a].homes)
+	if ((x->op != IR_SEXT32 && x->op != IR_ZEXT32) || f->fact[i->a].homes)
 		return IR_NONE;
 	if (x->op == IR_ZEXT32)
 		op = op == IR_LTS ? IR_LTU : op == IR_GES ? IR_GEU : op;
@@ -123,8 +122,8 @@ static ir_ref before_extension(struct folder *f, const struct ir_insn *i)
 		bool fits = x->op == IR_SEXT32 ? c == (i32)c : c == (u32)c;
 		if (!fits)
 			return IR_NONE;
-		return fold_op2(f, op, IR_I1, x->a,
-		    fold_const(f, IR_I32, (u64)c));
+		return fold_op2(
+		    f, op, IR_I1, x->a, fold_const(f, IR_I32, (u64)c));
 	}
 	if (y->op != x->op || f->fact[i->b].homes)
 		return IR_NONE;
@@ -137,8 +136,8 @@ ir_ref fold_compare(struct folder *f, const struct ir_insn *i)
 	i64 c;
 
 	if (i->a == i->b)
-		return truth(f, i->op == IR_EQ || i->op == IR_GES ||
-		    i->op == IR_GEU);
+		return truth(
+		    f, i->op == IR_EQ || i->op == IR_GES || i->op == IR_GEU);
 	v = constant_first(f, i);
 	if (v)
 		return v;
@@ -160,8 +159,8 @@ static ir_ref fold_bool(struct folder *f, const struct ir_insn *i)
 	const struct ir_insn *d = fold_def(f, i->a);
 
 	/* x != 0 where x is 0 or 1. */
-	if (d->op == IR_NE && fold_is(f, d->b, 0) &&
-	    f->fact[d->a].ubits <= 1 && fold_def(f, d->a)->type == i->type)
+	if (d->op == IR_NE && fold_is(f, d->b, 0) && f->fact[d->a].ubits <= 1 &&
+	    fold_def(f, d->a)->type == i->type)
 		return d->a;
 	return IR_NONE;
 }

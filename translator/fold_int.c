@@ -18,8 +18,9 @@ static ir_ref chain(struct folder *f, const struct ir_insn *i, i64 c2)
 	    !fold_may_bypass(f, i->a, d->a))
 		return IR_NONE;
 	u64 c = i->op == IR_ADD ? (u64)c1 + (u64)c2 :
-	    i->op == IR_AND ? (u64)(c1 & c2) :
-	    i->op == IR_OR ? (u64)(c1 | c2) : (u64)(c1 ^ c2);
+	    i->op == IR_AND     ? (u64)(c1 & c2) :
+	    i->op == IR_OR      ? (u64)(c1 | c2) :
+				  (u64)(c1 ^ c2);
 	ir_ref x = d->a;
 	return fold_op2(f, i->op, i->type, x, fold_const(f, i->type, c));
 }
@@ -40,8 +41,8 @@ static ir_ref mask(struct folder *f, const struct ir_insn *i, i64 c)
 	if (m == 0xffff)
 		return fold_op1(f, IR_ZEXT16, i->type, i->a);
 	if (m == 0xffffffff)
-		return fold_op1(f, IR_ZEXT32, IR_I64,
-		    fold_op1(f, IR_TRUNC, IR_I32, i->a));
+		return fold_op1(
+		    f, IR_ZEXT32, IR_I64, fold_op1(f, IR_TRUNC, IR_I32, i->a));
 	return chain(f, i, c);
 }
 
@@ -112,8 +113,8 @@ static ir_ref rotate(struct folder *f, const struct ir_insn *i)
 		return IR_NONE;
 	if (!is_rotate(f, p->a, q->a, is_or, &x, &k))
 		return IR_NONE;
-	return fold_op1(f, IR_SEXT32, i->type,
-	    fold_op2(f, IR_ROTL, IR_I32, x, k));
+	return fold_op1(
+	    f, IR_SEXT32, i->type, fold_op2(f, IR_ROTL, IR_I32, x, k));
 }
 
 static ir_ref fold_add(struct folder *f, const struct ir_insn *i)
@@ -193,21 +194,18 @@ static ir_ref fold_div(struct folder *f, const struct ir_insn *i)
 		return fold_op2(f, IR_SHR, i->type, i->a,
 		    fold_const(f, i->type, (u64)__builtin_ctzll(u)));
 	if (i->op == IR_REMU)
-		return fold_op2(f, IR_AND, i->type, i->a,
-		    fold_const(f, i->type, u - 1));
+		return fold_op2(
+		    f, IR_AND, i->type, i->a, fold_const(f, i->type, u - 1));
 	return IR_NONE;
 }
 
 /* x's low `n` bits, extended by sign or zero, or IR_NONE: no op does it. */
-static ir_ref extend(struct folder *f, u8 type, ir_ref x, unsigned n,
-    bool is_signed)
+static ir_ref extend(
+    struct folder *f, u8 type, ir_ref x, unsigned n, bool is_signed)
 {
 	switch (n) {
-	case 8:
-		return fold_op1(f, is_signed ? IR_SEXT8 : IR_ZEXT8, type, x);
-	case 16:
-		return fold_op1(f, is_signed ? IR_SEXT16 : IR_ZEXT16, type,
-		    x);
+	case 8: return fold_op1(f, is_signed ? IR_SEXT8 : IR_ZEXT8, type, x);
+	case 16: return fold_op1(f, is_signed ? IR_SEXT16 : IR_ZEXT16, type, x);
 	case 32:
 		return fold_op1(f, is_signed ? IR_SEXT32 : IR_ZEXT32, type,
 		    fold_op1(f, IR_TRUNC, IR_I32, x));
@@ -215,14 +213,14 @@ static ir_ref extend(struct folder *f, u8 type, ir_ref x, unsigned n,
 		/* A mask that fits an immediate. */
 		if (is_signed || n > 31)
 			return IR_NONE;
-		return fold_op2(f, IR_AND, type, x,
-		    fold_const(f, type, (1ull << n) - 1));
+		return fold_op2(
+		    f, IR_AND, type, x, fold_const(f, type, (1ull << n) - 1));
 	}
 }
 
 /* (x << k) >> n, both constant. */
-static ir_ref shift_pair(struct folder *f, const struct ir_insn *i, ir_ref x,
-    unsigned k, unsigned n)
+static ir_ref shift_pair(
+    struct folder *f, const struct ir_insn *i, ir_ref x, unsigned k, unsigned n)
 {
 	unsigned w = fold_width_of(i->type);
 	bool is_signed = i->op == IR_SAR;
@@ -232,8 +230,8 @@ static ir_ref shift_pair(struct folder *f, const struct ir_insn *i, ir_ref x,
 	/* Index arithmetic: slli 32, srli 29 is zext32 and a scale of 8. */
 	if (w == 64 && k == 32 && n < k) {
 		ir_ref e = extend(f, i->type, x, 32, is_signed);
-		return fold_op2(f, IR_SHL, i->type, e,
-		    fold_const(f, i->type, k - n));
+		return fold_op2(
+		    f, IR_SHL, i->type, e, fold_const(f, i->type, k - n));
 	}
 	return IR_NONE;
 }
@@ -250,8 +248,8 @@ static ir_ref fold_shift(struct folder *f, const struct ir_insn *i)
 	if (!n)
 		return i->a;
 	if (n != c)
-		return fold_op2(f, i->op, i->type, i->a,
-		    fold_const(f, i->type, n));
+		return fold_op2(
+		    f, i->op, i->type, i->a, fold_const(f, i->type, n));
 	if (!fold_is_const(f, d->b, &c) || !fold_may_bypass(f, i->a, d->a))
 		return IR_NONE;
 	k = (unsigned)c & (w - 1);
@@ -262,14 +260,14 @@ static ir_ref fold_shift(struct folder *f, const struct ir_insn *i)
 			    fold_const(f, i->type, k + n));
 		if (i->op != IR_SAR)
 			return fold_const(f, i->type, 0);
-		return fold_op2(f, i->op, i->type, x,
-		    fold_const(f, i->type, w - 1));
+		return fold_op2(
+		    f, i->op, i->type, x, fold_const(f, i->type, w - 1));
 	}
 	if (d->op == IR_SHL && (i->op == IR_SHR || i->op == IR_SAR))
 		return shift_pair(f, i, x, k, n);
 	if (d->op == IR_SHR && i->op == IR_SHL && n == k && k < 32)
-		return fold_op2(f, IR_AND, i->type, x,
-		    fold_const(f, i->type, ~0ull << k));
+		return fold_op2(
+		    f, IR_AND, i->type, x, fold_const(f, i->type, ~0ull << k));
 	return IR_NONE;
 }
 

@@ -16,8 +16,14 @@
 #define FPU_RC (3u << FPU_RC_SHIFT)
 #define FPU_FLAGS 0x3fu
 
-enum { FPU_IE = 1, FPU_DE = 2, FPU_ZE = 4, FPU_OE = 8, FPU_UE = 16,
-       FPU_PE = 32 };
+enum {
+	FPU_IE = 1,
+	FPU_DE = 2,
+	FPU_ZE = 4,
+	FPU_OE = 8,
+	FPU_UE = 16,
+	FPU_PE = 32
+};
 
 /* FPX_* bits of a status word. */
 static inline u32 fpu_flags(u32 fpu)

@@ -78,8 +78,8 @@ struct guest_isa {
 	 * Text of the instruction at code->pc into buf, at most n bytes with
 	 * the terminator. Returns its length in bytes, 0 if it is refused.
 	 */
-	unsigned (*disassemble)(void *decoder, const struct lift_code *code,
-	    char *buf, size_t n);
+	unsigned (*disassemble)(
+	    void *decoder, const struct lift_code *code, char *buf, size_t n);
 	/* Set the slots of a fresh vCPU to their reset values. */
 	void (*reset)(struct abi_state *s);
 };

@@ -23,7 +23,7 @@ enum ir_op {
 #define X_ENUM(name, text, args, res, flags) IR_##name,
 	IR_OPS(X_ENUM)
 #undef X_ENUM
-	IR_NOPS
+	    IR_NOPS
 };
 
 enum ir_op_flags {
@@ -111,20 +111,24 @@ u32 ir_block_order(const struct ir_region *r, u16 order[IR_MAX_BLOCKS]);
 /* Shorthands for frontends. */
 static inline ir_ref ir_const(struct ir_region *r, u8 type, i64 v)
 {
-	return ir_emit(r, (struct ir_insn){
-		.op = IR_CONST, .type = type,
-		.imm = type == IR_I64 ? v : type == IR_I32 ? (i32)v : (v & 1) });
+	return ir_emit(r,
+	    (struct ir_insn){ .op = IR_CONST,
+		.type = type,
+		.imm = type == IR_I64 ? v :
+		    type == IR_I32    ? (i32)v :
+					(v & 1) });
 }
 
 static inline ir_ref ir_get(struct ir_region *r, u8 type, unsigned slot)
 {
-	return ir_emit(r, (struct ir_insn){
-		.op = IR_GET, .type = type, .aux = (u16)slot });
+	return ir_emit(r,
+	    (struct ir_insn){ .op = IR_GET, .type = type, .aux = (u16)slot });
 }
 
 static inline void ir_put(struct ir_region *r, u8 type, unsigned slot, ir_ref v)
 {
-	ir_emit(r, (struct ir_insn){
+	ir_emit(r,
+	    (struct ir_insn){
 		.op = IR_PUT, .type = type, .aux = (u16)slot, .a = v });
 }
 
@@ -133,18 +137,18 @@ static inline ir_ref ir_op1(struct ir_region *r, u8 op, u8 type, ir_ref a)
 	return ir_emit(r, (struct ir_insn){ .op = op, .type = type, .a = a });
 }
 
-static inline ir_ref ir_op2(struct ir_region *r, u8 op, u8 type, ir_ref a,
-    ir_ref b)
+static inline ir_ref ir_op2(
+    struct ir_region *r, u8 op, u8 type, ir_ref a, ir_ref b)
 {
-	return ir_emit(r, (struct ir_insn){
-		.op = op, .type = type, .a = a, .b = b });
+	return ir_emit(
+	    r, (struct ir_insn){ .op = op, .type = type, .a = a, .b = b });
 }
 
-static inline ir_ref ir_op3(struct ir_region *r, u8 op, u8 type, ir_ref a,
-    ir_ref b, ir_ref c)
+static inline ir_ref ir_op3(
+    struct ir_region *r, u8 op, u8 type, ir_ref a, ir_ref b, ir_ref c)
 {
-	return ir_emit(r, (struct ir_insn){
-		.op = op, .type = type, .a = a, .b = b, .c = c });
+	return ir_emit(r,
+	    (struct ir_insn){ .op = op, .type = type, .a = a, .b = b, .c = c });
 }
 
 static inline bool ir_is_const(const struct ir_region *r, ir_ref v)

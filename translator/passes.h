@@ -10,8 +10,8 @@
 #include "translator/guest.h"
 
 /* Receives the text of a stage; `letter` is its dump letter. */
-typedef void (*dump_fn)(void *ctx, char letter, const char *stage,
-    const struct ir_region *r);
+typedef void (*dump_fn)(
+    void *ctx, char letter, const char *stage, const struct ir_region *r);
 
 struct pipeline_opts {
 	bool verify; /* after lift and after each pass */

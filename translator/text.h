@@ -25,10 +25,10 @@
 void ir_print(FILE *f, const struct guest_isa *g, const struct ir_region *r);
 /*
  * Parse what ir_print prints into r, whose arena the caller has set; a '#'
- * starts a comment. Values get the numbers of the text. On an error returns the line number and puts
- * a message into err (n bytes); 0 on success.
+ * starts a comment. Values get the numbers of the text. On an error returns
+ * the line number and puts a message into err (n bytes); 0 on success.
  */
-int ir_parse(const char *text, const struct guest_isa *g,
-    struct ir_region *r, char *err, size_t n);
+int ir_parse(const char *text, const struct guest_isa *g, struct ir_region *r,
+    char *err, size_t n);
 
 #endif

@@ -34,16 +34,15 @@ static inline enum text_form text_form(u8 op)
 	case IR_BR: return FORM_BR;
 	case IR_CALL: return FORM_CALL;
 	case IR_EXIT: return FORM_EXIT;
-	default:
-		return ir_opinfo[op].flags & IRF_M ? FORM_MEM : FORM_PLAIN;
+	default: return ir_opinfo[op].flags & IRF_M ? FORM_MEM : FORM_PLAIN;
 	}
 }
 
-static const char *const text_types[IR_NTYPES] = { "void", "i1", "i32",
-	"i64", "f32", "f64" };
+static const char *const text_types[IR_NTYPES] = { "void", "i1", "i32", "i64",
+	"f32", "f64" };
 
 /* Indexed by enum ir_rm; holes are no rounding modes. */
-static const char *const text_rm[8] = { "rne", "rtz", "rdn", "rup", "rmm",
-	NULL, NULL, "dyn" };
+static const char *const text_rm[8] = { "rne", "rtz", "rdn", "rup", "rmm", NULL,
+	NULL, "dyn" };
 
 #endif

@@ -28,8 +28,8 @@ struct parser {
 	size_t errlen;
 };
 
-__attribute__((format(printf, 2, 3))) static void fail(struct parser *p,
-    const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void fail(
+    struct parser *p, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -336,8 +336,7 @@ static void instruction(struct parser *p)
 		rest(p, &i, suffix);
 	if (!p->bad && (ir_opinfo[i.op].result == '-') != !name &&
 	    i.op != IR_HELPER)
-		fail(p, name ? "'%s' has no result" : "'%s' has a result",
-		    buf);
+		fail(p, name ? "'%s' has no result" : "'%s' has a result", buf);
 	if (!p->bad && !block_open(p))
 		fail(p, "not inside a block");
 	if (p->bad)
@@ -385,8 +384,7 @@ static void region_head(struct parser *p)
 	expect(p, "guest");
 	word(p, buf, sizeof(buf));
 	if (!p->bad && strcmp(buf, p->g->name))
-		fail(p, "guest '%s' where '%s' was expected", buf,
-		    p->g->name);
+		fail(p, "guest '%s' where '%s' was expected", buf, p->g->name);
 	ir_init(p->r, p->r->arena, pc);
 	if (p->r->failed)
 		fail(p, "out of memory");
@@ -422,11 +420,12 @@ static void line(struct parser *p, bool *headed)
 		fail(p, "unexpected '%.*s'", (int)strcspn(p->p, "\n"), p->p);
 }
 
-int ir_parse(const char *text, const struct guest_isa *g,
-    struct ir_region *r, char *err, size_t n)
+int ir_parse(const char *text, const struct guest_isa *g, struct ir_region *r,
+    char *err, size_t n)
 {
-	struct parser p = { .p = text, .line = 1, .g = g, .r = r, .err = err,
-		.errlen = n };
+	struct parser p = {
+		.p = text, .line = 1, .g = g, .r = r, .err = err, .errlen = n
+	};
 	bool headed = false;
 
 	p.named = arena_new(r->arena, ir_ref, IR_MAX_INSNS);

@@ -205,8 +205,7 @@ static bool result_fits(const struct ir_insn *i, u8 a)
 	u8 t = i->type;
 
 	switch (ir_opinfo[i->op].result) {
-	case '-':
-		return i->op == IR_PUT || i->op == IR_STORE || t == IR_VOID;
+	case '-': return i->op == IR_PUT || i->op == IR_STORE || t == IR_VOID;
 	case 'b': return t == IR_I1;
 	default: break;
 	}
@@ -241,8 +240,9 @@ static bool result_fits(const struct ir_insn *i, u8 a)
 	case IR_FCOPYSIGN:
 	case IR_FMIN:
 	case IR_FMAX: return is_float(t);
-	default: return i->op >= IR_FADD && i->op <= IR_FNMSUB ?
-		is_float(t) : is_int(t);
+	default:
+		return i->op >= IR_FADD && i->op <= IR_FNMSUB ? is_float(t) :
+								is_int(t);
 	}
 }
 
@@ -278,8 +278,9 @@ static const char *check_attributes(struct verifier *v, ir_ref ref)
 
 	switch (i->op) {
 	case IR_CONST:
-		if (i->type == IR_I1 ? i->imm != (i->imm & 1) :
-		    i->type == IR_I32 && i->imm != (i32)i->imm)
+		if (i->type == IR_I1 ?
+			i->imm != (i->imm & 1) :
+			i->type == IR_I32 && i->imm != (i32)i->imm)
 			return "constant is not normalised";
 		break;
 	case IR_INSN_START:
@@ -288,8 +289,7 @@ static const char *check_attributes(struct verifier *v, ir_ref ref)
 	case IR_EXIT: return i->aux < EXIT_STOP ? NULL : "exit reason";
 	case IR_GET:
 	case IR_PUT: return slot_fits(v->g, i) ? NULL : "slot";
-	case IR_HELPER:
-		return i->aux < v->g->nhelpers ? NULL : "helper number";
+	case IR_HELPER: return i->aux < v->g->nhelpers ? NULL : "helper number";
 	case IR_FENCE: return i->aux <= 1 ? NULL : "fence attribute";
 	default:
 		if (ir_opinfo[i->op].flags & IRF_M)

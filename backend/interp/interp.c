@@ -43,8 +43,8 @@ static u64 compute(struct run *x, const struct ir_insn *i)
 	struct eval_fp fp = { .rm = x->s->frm };
 	u64 v = eval_op(i->op, i->type, i->aux, at, arg, &fp);
 	if (fp.flags)
-		x->s->fpu = fpu_with_flags(x->s->fpu,
-		    fpu_flags(x->s->fpu) | fp.flags);
+		x->s->fpu =
+		    fpu_with_flags(x->s->fpu, fpu_flags(x->s->fpu) | fp.flags);
 	return v;
 }
 
@@ -122,8 +122,13 @@ static bool leave_block(struct run *x, const struct ir_insn *i, u32 *next)
 struct interp_result interp_run(struct vcpu *v, const struct guest_isa *g,
     const struct ir_region *r, const struct interp_mem *mem, u64 *values)
 {
-	struct run x = { .v = v, .s = vcpu_abi(v), .g = g, .r = r,
-		.mem = mem, .val = values, .pc = r->pc };
+	struct run x = { .v = v,
+		.s = vcpu_abi(v),
+		.g = g,
+		.r = r,
+		.mem = mem,
+		.val = values,
+		.pc = r->pc };
 	u32 block = 0;
 
 	values[IR_NONE] = 0;
@@ -140,13 +145,13 @@ struct interp_result interp_run(struct vcpu *v, const struct guest_isa *g,
 				break;
 			}
 			if (i->op == IR_CONST)
-				values[ref] = i->type == IR_I64 ?
-				    (u64)i->imm : (u32)i->imm;
+				values[ref] = i->type == IR_I64 ? (u64)i->imm :
+								  (u32)i->imm;
 			else if (flags & IRF_S)
 				values[ref] = state_op(&x, i);
 			else if (!(flags & IRF_M))
-				values[ref] = i->op == IR_NOP ? 0 :
-				    compute(&x, i);
+				values[ref] =
+				    i->op == IR_NOP ? 0 : compute(&x, i);
 			else if (!access(&x, i, &values[ref]))
 				return x.res;
 		}

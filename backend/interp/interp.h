@@ -23,8 +23,8 @@ struct interp_mem {
 	bool (*load)(struct vcpu *v, gva_t a, u32 size, u64 *out);
 	bool (*store)(struct vcpu *v, gva_t a, u32 size, u64 value);
 	/* op is IR_AMO_* or IR_CAS; atomic against all threads. */
-	bool (*amo)(struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c,
-	    u64 *old);
+	bool (*amo)(
+	    struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c, u64 *old);
 };
 
 /* Run r once on v. `values` has room for r->ninsns words. */

@@ -83,10 +83,8 @@ static const struct {
 	{ IR_SELECT, I64, IR_I1, 1, 5, 6, 5 },
 	{ IR_SELECT, I32, IR_I1, 0, 5, 6, 6 },
 	{ IR_F32_BOX, IR_F64, IR_F32, 0x3f800000, 0, 0, 0xffffffff3f800000 },
-	{ IR_F32_UNBOX, IR_F32, IR_F64, 0xffffffff3f800000, 0, 0,
-	    0x3f800000 },
-	{ IR_F32_UNBOX, IR_F32, IR_F64, 0xfffffffe3f800000, 0, 0,
-	    0x7fc00000 },
+	{ IR_F32_UNBOX, IR_F32, IR_F64, 0xffffffff3f800000, 0, 0, 0x3f800000 },
+	{ IR_F32_UNBOX, IR_F32, IR_F64, 0xfffffffe3f800000, 0, 0, 0x7fc00000 },
 	{ IR_FCANON, IR_F32, IR_F32, 0xffa00001, 0, 0, 0x7fc00000 },
 	{ IR_FCANON, IR_F64, IR_F64, 0xfff0000000000000, 0, 0,
 	    0xfff0000000000000 },
@@ -119,8 +117,8 @@ Test(eval, pure)
 		u8 at[3] = { ints[i].at, rest, rest };
 		u64 arg[3] = { ints[i].a, ints[i].b, ints[i].c };
 		u64 got = eval_op(ints[i].op, ints[i].ty, 0, at, arg, NULL);
-		cr_expect(got == ints[i].want, "row %zu, %s: %lx, want %lx",
-		    i, ir_opinfo[ints[i].op].text, got, ints[i].want);
+		cr_expect(got == ints[i].want, "row %zu, %s: %lx, want %lx", i,
+		    ir_opinfo[ints[i].op].text, got, ints[i].want);
 		seen[ints[i].op] = true;
 	}
 	for (u32 op = IR_ADD; op < IR_NOPS; op++)
@@ -146,45 +144,49 @@ static const struct {
 	u64 want[5]; /* RNE RTZ RDN RUP RMM */
 	u8 flags[5];
 } fps[] = {
-#define SAME(v) { v, v, v, v, v }
+#define SAME(v) \
+	{ \
+		v, v, v, v, v \
+	}
 	/* 1 + 2^-53: a tie */
 	{ IR_FADD, IR_F64, IR_F64, ONE, 0x3ca0000000000000, 0,
 	    { ONE, ONE, ONE, ONE + 1, ONE + 1 }, SAME(NX) },
 	{ IR_FSUB, IR_F64, IR_F64, ONE | NEG, 0x3ca0000000000000, 0,
 	    { NEG | ONE, NEG | ONE, NEG | (ONE + 1), NEG | ONE,
-		NEG | (ONE + 1) }, SAME(NX) },
+		NEG | (ONE + 1) },
+	    SAME(NX) },
 	/* x - x */
-	{ IR_FSUB, IR_F64, IR_F64, ONE, ONE, 0, { 0, 0, NEG, 0, 0 },
-	    SAME(0) },
+	{ IR_FSUB, IR_F64, IR_F64, ONE, ONE, 0, { 0, 0, NEG, 0, 0 }, SAME(0) },
 	{ IR_FADD, IR_F64, IR_F64, INF, INF | NEG, 0, SAME(QNAN), SAME(NV) },
 	{ IR_FADD, IR_F64, IR_F64, SNAN, ONE, 0, SAME(QNAN), SAME(NV) },
 	{ IR_FADD, IR_F64, IR_F64, QNAN | NEG, ONE, 0, SAME(QNAN), SAME(0) },
 	/* overflow, the largest number doubled */
-	{ IR_FADD, IR_F64, IR_F64, MAXF, MAXF, 0,
-	    { INF, MAXF, MAXF, INF, INF }, SAME(OF | NX) },
+	{ IR_FADD, IR_F64, IR_F64, MAXF, MAXF, 0, { INF, MAXF, MAXF, INF, INF },
+	    SAME(OF | NX) },
 	/* max + half its last bit: a tie that overflows */
 	{ IR_FADD, IR_F64, IR_F64, MAXF, 0x7c90000000000000, 0,
 	    { INF, MAXF, MAXF, INF, INF },
 	    { OF | NX, NX, NX, OF | NX, OF | NX } },
 	/* half of the smallest subnormal: a tie at zero */
-	{ IR_FMUL, IR_F64, IR_F64, 1, 0x3fe0000000000000, 0,
-	    { 0, 0, 0, 1, 1 }, SAME(UF | NX) },
+	{ IR_FMUL, IR_F64, IR_F64, 1, 0x3fe0000000000000, 0, { 0, 0, 0, 1, 1 },
+	    SAME(UF | NX) },
 	/* smallest normal * (1 - 2^-53): tiny only if it stays below */
 	{ IR_FMUL, IR_F64, IR_F64, 0x0010000000000000, 0x3fefffffffffffff, 0,
 	    { 0x0010000000000000, 0x000fffffffffffff, 0x000fffffffffffff,
-		0x0010000000000000, 0x0010000000000000 }, SAME(UF | NX) },
+		0x0010000000000000, 0x0010000000000000 },
+	    SAME(UF | NX) },
 	/* (2 - 2^-52) * 2^-1023 + tiny bits: rounds up to normal, not tiny */
 	{ IR_FMADD, IR_F64, IR_F64, 0x0010000000000000, ONE, NEG | 1,
 	    SAME(0x000fffffffffffff), SAME(0) },
 	{ IR_FMUL, IR_F64, IR_F64, INF, 0, 0, SAME(QNAN), SAME(NV) },
-	{ IR_FDIV, IR_F64, IR_F64, ONE | NEG, 0, 0, SAME(INF | NEG),
-	    SAME(DZ) },
+	{ IR_FDIV, IR_F64, IR_F64, ONE | NEG, 0, 0, SAME(INF | NEG), SAME(DZ) },
 	{ IR_FDIV, IR_F64, IR_F64, 0, 0, 0, SAME(QNAN), SAME(NV) },
 	{ IR_FDIV, IR_F64, IR_F64, INF, 0, 0, SAME(INF), SAME(0) },
 	/* 1/3 */
 	{ IR_FDIV, IR_F64, IR_F64, ONE, 0x4008000000000000, 0,
 	    { 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555555,
-		0x3fd5555555555556, 0x3fd5555555555555 }, SAME(NX) },
+		0x3fd5555555555556, 0x3fd5555555555555 },
+	    SAME(NX) },
 	{ IR_FSQRT, IR_F64, IR_F64, NEG, 0, 0, SAME(NEG), SAME(0) },
 	{ IR_FSQRT, IR_F64, IR_F64, NEG | ONE, 0, 0, SAME(QNAN), SAME(NV) },
 	{ IR_FSQRT, IR_F64, IR_F64, 0x4010000000000000, 0, 0,
@@ -193,16 +195,15 @@ static const struct {
 	{ IR_FMADD, IR_F64, IR_F64, INF, 0, QNAN, SAME(QNAN), SAME(NV) },
 	{ IR_FNMSUB, IR_F64, IR_F64, ONE, ONE, ONE, { 0, 0, NEG, 0, 0 },
 	    SAME(0) },
-	{ IR_FNMADD, IR_F64, IR_F64, ONE, ONE, NEG | ONE,
-	    { 0, 0, NEG, 0, 0 }, SAME(0) },
+	{ IR_FNMADD, IR_F64, IR_F64, ONE, ONE, NEG | ONE, { 0, 0, NEG, 0, 0 },
+	    SAME(0) },
 	/* minimumNumber, maximumNumber */
 	{ IR_FMIN, IR_F64, IR_F64, 0, NEG, 0, SAME(NEG), SAME(0) },
 	{ IR_FMIN, IR_F64, IR_F64, NEG, 0, 0, SAME(NEG), SAME(0) },
 	{ IR_FMAX, IR_F64, IR_F64, NEG, 0, 0, SAME(0), SAME(0) },
 	{ IR_FMAX, IR_F64, IR_F64, QNAN, ONE, 0, SAME(ONE), SAME(0) },
 	{ IR_FMIN, IR_F64, IR_F64, ONE, SNAN, 0, SAME(ONE), SAME(NV) },
-	{ IR_FMIN, IR_F64, IR_F64, NEG | QNAN, SNAN, 0, SAME(QNAN),
-	    SAME(NV) },
+	{ IR_FMIN, IR_F64, IR_F64, NEG | QNAN, SNAN, 0, SAME(QNAN), SAME(NV) },
 	{ IR_FMIN, IR_F64, IR_F64, INF | NEG, MAXF, 0, SAME(INF | NEG),
 	    SAME(0) },
 	{ IR_FEQ, IR_I1, IR_F64, 0, NEG, 0, SAME(1), SAME(0) },
@@ -233,10 +234,12 @@ static const struct {
 	/* 2^53 + 1: a tie */
 	{ IR_U64_TO_F, IR_F64, IR_I64, 0x20000000000001, 0, 0,
 	    { 0x4340000000000000, 0x4340000000000000, 0x4340000000000000,
-		0x4340000000000001, 0x4340000000000001 }, SAME(NX) },
+		0x4340000000000001, 0x4340000000000001 },
+	    SAME(NX) },
 	{ IR_U64_TO_F, IR_F64, IR_I64, ~0ull, 0, 0,
 	    { 0x43f0000000000000, 0x43efffffffffffff, 0x43efffffffffffff,
-		0x43f0000000000000, 0x43f0000000000000 }, SAME(NX) },
+		0x43f0000000000000, 0x43f0000000000000 },
+	    SAME(NX) },
 	/* 2.5 and -2.5 to integers */
 	{ IR_F_TO_S32, IR_I32, IR_F64, 0x4004000000000000, 0, 0,
 	    { 2, 2, 2, 3, 3 }, SAME(NX) },
@@ -248,8 +251,7 @@ static const struct {
 	{ IR_F_TO_U64, IR_I64, IR_F32, 0xbf800000, 0, 0, SAME(0), SAME(NV) },
 	{ IR_F_TO_U64, IR_I64, IR_F64, QNAN | NEG, 0, 0, SAME(~0ull),
 	    SAME(NV) },
-	{ IR_F_TO_S64, IR_I64, IR_F64, QNAN, 0, 0, SAME(~0ull >> 1),
-	    SAME(NV) },
+	{ IR_F_TO_S64, IR_I64, IR_F64, QNAN, 0, 0, SAME(~0ull >> 1), SAME(NV) },
 	{ IR_F_TO_S64, IR_I64, IR_F64, 0x43e0000000000000, 0, 0,
 	    SAME(~0ull >> 1), SAME(NV) },
 	{ IR_F_TO_S64, IR_I64, IR_F64, 0xc3e0000000000000, 0, 0, SAME(NEG),
@@ -272,12 +274,12 @@ Test(eval, fp_in_five_modes)
 		u64 arg[3] = { fps[i].a, fps[i].b, fps[i].c };
 		for (u32 rm = 0; rm < 5; rm++) {
 			struct eval_fp dyn = { .rm = rm }, fix = { .rm = 7 };
-			u64 got = eval_op(fps[i].op, fps[i].ty, RM_DYN, at,
-			    arg, &dyn);
-			u64 got2 = eval_op(fps[i].op, fps[i].ty, (u16)rm, at,
-			    arg, &fix);
+			u64 got = eval_op(
+			    fps[i].op, fps[i].ty, RM_DYN, at, arg, &dyn);
+			u64 got2 = eval_op(
+			    fps[i].op, fps[i].ty, (u16)rm, at, arg, &fix);
 			cr_expect(got == fps[i].want[rm] &&
-			    dyn.flags == fps[i].flags[rm],
+				dyn.flags == fps[i].flags[rm],
 			    "row %zu, %s rm %u: %lx flags %x, want %lx %x", i,
 			    ir_opinfo[fps[i].op].text, rm, got, dyn.flags,
 			    fps[i].want[rm], fps[i].flags[rm]);
@@ -301,8 +303,8 @@ Test(eval, loads)
 	cr_assert_eq(eval_load(IR_I64, 0, 0x1ff), 0xffu);
 	cr_assert_eq(eval_load(IR_I64, 0 | MEM_SIGNED, 0x1ff), ~0ull);
 	cr_assert_eq(eval_load(IR_I32, 1 | MEM_SIGNED, 0x8000), 0xffff8000u);
-	cr_assert_eq(eval_load(IR_I64, 2 | MEM_SIGNED, MIN32),
-	    0xffffffff80000000u);
+	cr_assert_eq(
+	    eval_load(IR_I64, 2 | MEM_SIGNED, MIN32), 0xffffffff80000000u);
 	cr_assert_eq(eval_load(IR_I64, 3, ~0ull), ~0ull);
 }
 

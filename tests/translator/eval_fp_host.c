@@ -42,8 +42,10 @@ static u64 pick(struct rng *g, unsigned w, unsigned eb)
 	}
 	switch (r >> 4 & 3) {
 	case 0: frac &= frac >> 1 & 7ull << (r >> 20 & 31) % fb; break;
-	case 1: frac = (r >> 40 & 1 ? frac : 0 - (frac & 3)) &
-	    ((1ull << fb) - 1); break;
+	case 1:
+		frac =
+		    (r >> 40 & 1 ? frac : 0 - (frac & 3)) & ((1ull << fb) - 1);
+		break;
 	default: break;
 	}
 	return sign | e << fb | frac;
@@ -93,13 +95,13 @@ static u64 of_s(float s)
 		return RS(intr##ss(S(0), S(1))); \
 	}
 #define HOST3(name, intr) \
-	__attribute__((noinline, noipa, target("fma"))) \
-	static u64 name##_d(const u64 *a) \
+	__attribute__((noinline, noipa, target("fma"))) static u64 name##_d( \
+	    const u64 *a) \
 	{ \
 		return RD(intr##sd(D(0), D(1), D(2))); \
 	} \
-	__attribute__((noinline, noipa, target("fma"))) \
-	static u64 name##_s(const u64 *a) \
+	__attribute__((noinline, noipa, target("fma"))) static u64 name##_s( \
+	    const u64 *a) \
 	{ \
 		return RS(intr##ss(S(0), S(1), S(2))); \
 	}
@@ -169,7 +171,8 @@ static const struct host_op {
 static bool is_nan(u8 ty, u64 v)
 {
 	return ty == IR_F32 ? (u32)(v << 1) > 0xff000000u :
-	    ty == IR_F64 ? v << 1 > 0x7ffull << 53 : false;
+	    ty == IR_F64    ? v << 1 > 0x7ffull << 53 :
+			      false;
 }
 
 static bool is_fma(u8 op)
@@ -205,8 +208,8 @@ static void check_one(const struct host_op *h, const u64 a[3], u32 rm)
 	if (is_nan(h->ty, host) && is_nan(h->ty, mine))
 		host = mine;
 	/* A conversion that does not fit: x86 has one answer for all. */
-	if ((h->op == IR_F_TO_S64 || h->op == IR_F_TO_S32) &&
-	    flags == FPX_NV && fp.flags == FPX_NV)
+	if ((h->op == IR_F_TO_S64 || h->op == IR_F_TO_S32) && flags == FPX_NV &&
+	    fp.flags == FPX_NV)
 		host = mine;
 	/* inf * 0 + quiet NaN: x86 is silent there. */
 	if (is_fma(h->op) && fp.flags == FPX_NV && !flags &&
@@ -214,8 +217,9 @@ static void check_one(const struct host_op *h, const u64 a[3], u32 rm)
 		flags = FPX_NV;
 	cr_assert(mine == host && fp.flags == flags,
 	    "%s type %u rm %u (%lx, %lx, %lx): eval %lx flags %x, "
-	    "host %lx flags %x", ir_opinfo[h->op].text, h->ty, rm, a[0],
-	    a[1], a[2], mine, fp.flags, host, flags);
+	    "host %lx flags %x",
+	    ir_opinfo[h->op].text, h->ty, rm, a[0], a[1], a[2], mine, fp.flags,
+	    host, flags);
 }
 
 Test(eval_fp_host, four_modes)

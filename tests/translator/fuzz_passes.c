@@ -100,8 +100,8 @@ static ir_ref extension(struct gen *x, u8 ty, ir_ref v)
 /* Narrow values, something that may widen them, an extension again. */
 static void gen_widths(struct gen *x)
 {
-	static const u8 ops[] = { IR_ADD, IR_SUB, IR_MUL, IR_AND, IR_OR,
-		IR_XOR, IR_SHL, IR_SHR, IR_SAR, IR_REMU, IR_SELECT };
+	static const u8 ops[] = { IR_ADD, IR_SUB, IR_MUL, IR_AND, IR_OR, IR_XOR,
+		IR_SHL, IR_SHR, IR_SAR, IR_REMU, IR_SELECT };
 	u8 ty = int_type(x), op = ops[below(x, ARRAY_LEN(ops))];
 	ir_ref a = extension(x, ty, some(x, ty));
 	ir_ref b = extension(x, ty, some(x, ty));
@@ -122,10 +122,11 @@ static void gen_word_compare(struct gen *x)
 	u8 op = (u8)(IR_EQ + below(x, 6));
 	ir_ref a = ir_op1(x->r, ext, IR_I64, some(x, IR_I32));
 	ir_ref b = below(x, 2) ? some_const(x, IR_I64) :
-	    ir_op1(x->r, ext, IR_I64, some(x, IR_I32));
+				 ir_op1(x->r, ext, IR_I64, some(x, IR_I32));
 
-	keep_shown(x, IR_I1, below(x, 4) ? ir_op2(x->r, op, IR_I1, a, b) :
-	    ir_op2(x->r, op, IR_I1, b, a));
+	keep_shown(x, IR_I1,
+	    below(x, 4) ? ir_op2(x->r, op, IR_I1, a, b) :
+			  ir_op2(x->r, op, IR_I1, b, a));
 }
 
 static void gen_shifts(struct gen *x)
@@ -139,8 +140,9 @@ static void gen_shifts(struct gen *x)
 	ir_ref kl = ir_const(x->r, ty, k), kh = ir_const(x->r, ty, j);
 	if (below(x, 3) == 0) {
 		/* By a variable, sometimes 0, and its negation. */
-		kl = below(x, 3) ? some(x, ty) : ir_op2(x->r, IR_AND, ty,
-		    some(x, ty), ir_const(x->r, ty, 1));
+		kl = below(x, 3) ? some(x, ty) :
+				   ir_op2(x->r, IR_AND, ty, some(x, ty),
+				       ir_const(x->r, ty, 1));
 		kh = ir_op2(x->r, IR_SUB, ty, ir_const(x->r, ty, 0), kl);
 	}
 	if (below(x, 2)) {
@@ -160,9 +162,9 @@ static void gen_shifts(struct gen *x)
 		h = ir_op1(x->r, below(x, 2) ? IR_SEXT32 : IR_ZEXT32, ty, h);
 	}
 	if (from == a)
-		keep_shown(x, ty, below(x, 2) ?
-		    ir_op2(x->r, ops[below(x, 3)], ty, l, h) :
-		    ir_op2(x->r, ops[below(x, 3)], ty, h, l));
+		keep_shown(x, ty,
+		    below(x, 2) ? ir_op2(x->r, ops[below(x, 3)], ty, l, h) :
+				  ir_op2(x->r, ops[below(x, 3)], ty, h, l));
 }
 
 static void gen_int(struct gen *x)
@@ -184,20 +186,18 @@ static void gen_int(struct gen *x)
 		keep(x, IR_I64, ir_op1(x->r, op, IR_I64, some(x, IR_I32)));
 		return;
 	case 3:
-		keep(x, IR_I32, ir_op1(x->r, IR_TRUNC, IR_I32,
-		    some(x, IR_I64)));
+		keep(
+		    x, IR_I32, ir_op1(x->r, IR_TRUNC, IR_I32, some(x, IR_I64)));
 		return;
-	case 4:
-		keep(x, ty, ir_op1(x->r, IR_BOOL, ty, some(x, IR_I1)));
-		return;
+	case 4: keep(x, ty, ir_op1(x->r, IR_BOOL, ty, some(x, IR_I1))); return;
 	case 5:
 	case 6:
 		op = (u8)(IR_EQ + below(x, 6));
 		a = some(x, ty);
 		b = below(x, 2) ? some(x, ty) : some_const(x, ty);
-		keep(x, IR_I1, below(x, 4) ?
-		    ir_op2(x->r, op, IR_I1, a, b) :
-		    ir_op2(x->r, op, IR_I1, b, a));
+		keep(x, IR_I1,
+		    below(x, 4) ? ir_op2(x->r, op, IR_I1, a, b) :
+				  ir_op2(x->r, op, IR_I1, b, a));
 		return;
 	case 7:
 		a = some(x, IR_I1);
@@ -215,8 +215,8 @@ static void gen_int(struct gen *x)
 
 static void gen_fp(struct gen *x)
 {
-	u8 ty = below(x, 2) ? IR_F32 : IR_F64, bits = ty == IR_F32 ?
-	    IR_I32 : IR_I64;
+	u8 ty = below(x, 2) ? IR_F32 : IR_F64,
+	   bits = ty == IR_F32 ? IR_I32 : IR_I64;
 	struct ir_insn i = { .type = ty, .aux = RM_DYN };
 
 	switch (below(x, 8)) {
@@ -227,23 +227,20 @@ static void gen_fp(struct gen *x)
 		keep(x, ty, ir_emit(x->r, i));
 		break;
 	case 1:
-		keep(x, IR_I1, ir_op2(x->r, (u8)(IR_FEQ + below(x, 3)),
-		    IR_I1, some(x, ty), some(x, ty)));
+		keep(x, IR_I1,
+		    ir_op2(x->r, (u8)(IR_FEQ + below(x, 3)), IR_I1, some(x, ty),
+			some(x, ty)));
 		break;
 	case 2:
-		keep(x, IR_F64, ir_op1(x->r, IR_F32_BOX, IR_F64,
-		    some(x, IR_F32)));
+		keep(x, IR_F64,
+		    ir_op1(x->r, IR_F32_BOX, IR_F64, some(x, IR_F32)));
 		break;
 	case 3:
-		keep(x, IR_F32, ir_op1(x->r, IR_F32_UNBOX, IR_F32,
-		    some(x, IR_F64)));
+		keep(x, IR_F32,
+		    ir_op1(x->r, IR_F32_UNBOX, IR_F32, some(x, IR_F64)));
 		break;
-	case 4:
-		keep(x, bits, ir_op1(x->r, IR_FBITS, bits, some(x, ty)));
-		break;
-	case 5:
-		keep(x, ty, ir_op1(x->r, IR_BITSF, ty, some(x, bits)));
-		break;
+	case 4: keep(x, bits, ir_op1(x->r, IR_FBITS, bits, some(x, ty))); break;
+	case 5: keep(x, ty, ir_op1(x->r, IR_BITSF, ty, some(x, bits))); break;
 	case 6: {
 		static const u8 ops[] = { IR_FNEG, IR_FABS, IR_FCANON };
 		keep(x, ty, ir_op1(x->r, ops[below(x, 3)], ty, some(x, ty)));
@@ -265,8 +262,7 @@ static void gen_memory(struct gen *x)
 
 	i.a = some(x, IR_I64);
 	if (below(x, 2))
-		i.a = ir_op2(x->r, IR_ADD, IR_I64, i.a,
-		    some_const(x, IR_I64));
+		i.a = ir_op2(x->r, IR_ADD, IR_I64, i.a, some_const(x, IR_I64));
 	switch (below(x, 5)) {
 	case 0:
 		i.op = (u8)(IR_AMO_SWAP + below(x, 9));
@@ -302,21 +298,19 @@ static void gen_state(struct gen *x)
 
 	switch (below(x, 8)) {
 	case 0:
-		ir_emit(x->r, (struct ir_insn){ .op = IR_INSN_START,
-			.imm = (i64)(x->pc += 4) });
+		ir_emit(x->r,
+		    (struct ir_insn){
+			.op = IR_INSN_START, .imm = (i64)(x->pc += 4) });
 		break;
 	case 1:
 	case 2:
-	case 3:
-		keep(x, IR_I64, ir_get(x->r, IR_I64, slot));
-		break;
-	case 4:
-		ir_put(x->r, IR_F64, 8 + below(x, 4), some(x, IR_F64));
-		break;
+	case 3: keep(x, IR_I64, ir_get(x->r, IR_I64, slot)); break;
+	case 4: ir_put(x->r, IR_F64, 8 + below(x, 4), some(x, IR_F64)); break;
 	case 5:
 		if (below(x, 4) == 0)
-			keep(x, IR_I64, ir_op2(x->r, IR_HELPER, IR_I64,
-			    some(x, IR_I64), IR_NONE));
+			keep(x, IR_I64,
+			    ir_op2(x->r, IR_HELPER, IR_I64, some(x, IR_I64),
+				IR_NONE));
 		break;
 	default: ir_put(x->r, IR_I64, slot, some(x, IR_I64)); break;
 	}
@@ -387,16 +381,17 @@ static void generate(struct ir_region *r, struct arena *a, u64 seed)
 	x.r = r;
 	x.pc = 0x1000;
 	ir_init(r, a, x.pc);
-	ir_emit(r, (struct ir_insn){ .op = IR_INSN_START,
-		.imm = (i64)x.pc });
+	ir_emit(r, (struct ir_insn){ .op = IR_INSN_START, .imm = (i64)x.pc });
 	for (u32 k = 0; k < 5; k++)
 		keep(&x, IR_I64, ir_get(r, IR_I64, k));
 	for (u32 k = below(&x, 4); k; k--) {
 		gen_body(&x);
 		u32 out = ir_new_block(r), on = ir_new_block(r);
 		bool first = below(&x, 2);
-		ir_emit(r, (struct ir_insn){ .op = IR_BR,
-			.a = some(&x, IR_I1), .b = first ? out : on,
+		ir_emit(r,
+		    (struct ir_insn){ .op = IR_BR,
+			.a = some(&x, IR_I1),
+			.b = first ? out : on,
 			.c = first ? on : out });
 		ir_begin(r, out);
 		at_exit = x;
@@ -435,8 +430,7 @@ static void check_seed(struct arena *a, u64 seed)
 	copy(&after, &before);
 	translate_passes(&toy_guest, &after, &opts);
 	e = ir_verify(&toy_guest, &after);
-	cr_assert(!e, "seed %lu: %s\n%s\n%s", seed, e, text,
-	    toy_text(&after));
+	cr_assert(!e, "seed %lu: %s\n%s\n%s", seed, e, text, toy_text(&after));
 	for (u64 state = 1; state <= 8; state++) {
 		e = toy_compare(&before, &after, seed * 8 + state);
 		cr_assert(!e, "seed %lu state %lu: %s differ\n%s\n%s", seed,

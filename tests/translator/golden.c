@@ -41,8 +41,8 @@ static char *read_file(const char *path)
 	return buf;
 }
 
-static void parse(struct ir_region *r, struct arena *a, const char *text,
-    const char *path)
+static void parse(
+    struct ir_region *r, struct arena *a, const char *text, const char *path)
 {
 	char err[128];
 
@@ -53,8 +53,7 @@ static void parse(struct ir_region *r, struct arena *a, const char *text,
 	cr_assert(!e, "%s: %s\n%s", path, e, toy_text(r));
 }
 
-static void run_passes(struct ir_region *r, const char *list,
-    const char *path)
+static void run_passes(struct ir_region *r, const char *list, const char *path)
 {
 	char name[32];
 	int n;
@@ -66,8 +65,8 @@ static void run_passes(struct ir_region *r, const char *list,
 		cr_assert(i < ARRAY_LEN(passes), "%s: pass %s", path, name);
 		passes[i].run(&toy_guest, r);
 		const char *e = ir_verify(&toy_guest, r);
-		cr_assert(!e, "%s: after %s: %s\n%s", path, name, e,
-		    toy_text(r));
+		cr_assert(
+		    !e, "%s: after %s: %s\n%s", path, name, e, toy_text(r));
 		list += n;
 		if (*list == '\n')
 			break;
@@ -101,8 +100,8 @@ static void check_file(const char *path)
 		fputs(got, f);
 		fclose(f);
 	} else {
-		cr_expect(want && !strcmp(want + 1, got), "%s: got\n%s", path,
-		    got);
+		cr_expect(
+		    want && !strcmp(want + 1, got), "%s: got\n%s", path, got);
 	}
 	arena_free(&a);
 }

@@ -55,8 +55,7 @@ Test(interp, ways_to_leave)
 	    0xffffffff);
 	cpu.abi.state[1] = 0x3000;
 	check(run("%1:i64 = get r1\ngoto_ptr %1"), EXIT_LOOKUP, 0x3000, 0);
-	check(run("%1:i64 = get r1\ncall %1 0x1004"), EXIT_LOOKUP, 0x3000,
-	    0);
+	check(run("%1:i64 = get r1\ncall %1 0x1004"), EXIT_LOOKUP, 0x3000, 0);
 	check(run("%1:i64 = get r1\nret %1"), EXIT_LOOKUP, 0x3000, 0);
 }
 
@@ -135,8 +134,8 @@ Test(interp, fp_status)
 	cr_assert_eq(cpu.abi.state[1], (u64)(FPX_NX | FPX_DZ));
 	cr_assert_eq(cpu.abi.state[2], (u64)(FPX_NV | FPX_OF));
 	cr_assert_eq(cpu.abi.frm, (u32)RM_RUP);
-	cr_assert_eq(cpu.abi.fpu, FPU_MASKS | 2u << FPU_RC_SHIFT | FPU_IE |
-	    FPU_OE);
+	cr_assert_eq(
+	    cpu.abi.fpu, FPU_MASKS | 2u << FPU_RC_SHIFT | FPU_IE | FPU_OE);
 	/* RMM has no rounding control; frm says it. */
 	run("%1:i64 = const 4\nfrm.set %1\ngoto_tb 0x1004");
 	cr_assert_eq(cpu.abi.frm, (u32)RM_RMM);

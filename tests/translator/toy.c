@@ -9,10 +9,26 @@
 #include "translator/text.h"
 
 static const struct guest_reg regs[TOY_NREGS] = {
-#define R(n) { .name = "r" #n, .slot = n, .type = IR_I64, .pin = n }
-#define F(n, s) { .name = "f" #n, .slot = s, .type = IR_F64, .pin = n }
-	R(0), R(1), R(2), R(3), R(4), R(5), R(6), R(7),
-	F(0, 8), F(1, 9), F(2, 10), F(3, 11),
+#define R(n) \
+	{ \
+		.name = "r" #n, .slot = n, .type = IR_I64, .pin = n \
+	}
+#define F(n, s) \
+	{ \
+		.name = "f" #n, .slot = s, .type = IR_F64, .pin = n \
+	}
+	R(0),
+	R(1),
+	R(2),
+	R(3),
+	R(4),
+	R(5),
+	R(6),
+	R(7),
+	F(0, 8),
+	F(1, 9),
+	F(2, 10),
+	F(3, 11),
 };
 
 /* Reads r6 and writes r7: what passes must expect of any helper. */
@@ -62,8 +78,8 @@ static bool store(struct vcpu *v, gva_t a, u32 size, u64 value)
 	return true;
 }
 
-static bool amo(struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c,
-    u64 *old)
+static bool amo(
+    struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c, u64 *old)
 {
 	u8 ty = size == 4 ? IR_I32 : IR_I64;
 
@@ -84,7 +100,8 @@ void toy_reset(struct vcpu *v, u64 seed)
 	for (u32 i = 0; i < 8; i++) {
 		u64 r = rng_next(&g);
 		v->abi.state[i] = r & 1 ? (u64)((i64)r >> (r >> 1 & 63)) :
-		    r & 2 ? (u64)(i64)(i32)r : (r >> 2 & 15) - 8;
+		    r & 2               ? (u64)(i64)(i32)r :
+					  (r >> 2 & 15) - 8;
 	}
 	for (u32 i = 8; i < TOY_NREGS; i++)
 		v->abi.state[i] = rng_next(&g);
@@ -118,8 +135,8 @@ char *toy_text(const struct ir_region *r)
 	return s;
 }
 
-const char *toy_compare(const struct ir_region *a, const struct ir_region *b,
-    u64 seed)
+const char *toy_compare(
+    const struct ir_region *a, const struct ir_region *b, u64 seed)
 {
 	static struct vcpu x, y;
 

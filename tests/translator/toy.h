@@ -39,7 +39,7 @@ struct interp_result toy_run(struct vcpu *v, const struct ir_region *r);
 /* The region as text, in r's arena. */
 char *toy_text(const struct ir_region *r);
 /* Run both from the same state: NULL, or what differs (static text). */
-const char *toy_compare(const struct ir_region *a, const struct ir_region *b,
-    u64 seed);
+const char *toy_compare(
+    const struct ir_region *a, const struct ir_region *b, u64 seed);
 
 #endif

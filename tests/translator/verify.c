@@ -25,18 +25,17 @@ static const struct {
 	{ HEAD "goto b2\nb2:\n" LEAVE, "empty" },
 	/* a value of the other branch */
 	{ HEAD "%1:i1 = const 1\nbr %1 b1 b2\nb1:\n%5:i64 = get r1\n"
-	       "goto_tb 1\nb2:\nput r1 %5\n" LEAVE, "not on the path" },
+	       "goto_tb 1\nb2:\nput r1 %5\n" LEAVE,
+	    "not on the path" },
 	{ HEAD "put r1 _\n" LEAVE, "not an earlier value" },
 	{ HEAD "%1:i32 = const 1\nput r1 %1\n" LEAVE, "slot" },
 	{ HEAD "%1:f64 = get r1\n" LEAVE, "slot" },
 	{ HEAD "%1:i64 = get slot99\n" LEAVE, "slot" },
-	{ HEAD "%1:i64 = get r1\n%2:i32 = add %1 %1\n" LEAVE,
-	    "operand type" },
+	{ HEAD "%1:i64 = get r1\n%2:i32 = add %1 %1\n" LEAVE, "operand type" },
 	{ HEAD "%1:i64 = get r1\n%2:i32 = const 1\n%3:i1 = eq %1 %2\n" LEAVE,
 	    "operand type" },
 	{ HEAD "%1:i64 = get r1\n%2:i64 = eq %1 %1\n" LEAVE, "result type" },
-	{ HEAD "%1:i64 = get r1\n%2:i64 = sext32 %1\n" LEAVE,
-	    "result type" },
+	{ HEAD "%1:i64 = get r1\n%2:i64 = sext32 %1\n" LEAVE, "result type" },
 	{ HEAD "%1:i64 = get r1\n%2:i64 = trunc %1\n" LEAVE, "result type" },
 	{ HEAD "%1:i64 = get r1\n%2:f32 = bitsf %1\n" LEAVE, "result type" },
 	{ HEAD "%1:i64 = get r1\n%2:f64 = s32.f.dyn %1\n" LEAVE,
@@ -48,10 +47,8 @@ static const struct {
 	{ HEAD "%1:f64 = const 1\n" LEAVE, "result type" },
 	{ HEAD "%1:i32 = const 0x80000000\n" LEAVE, "normalised" },
 	{ HEAD "%1:i1 = const 2\n" LEAVE, "normalised" },
-	{ INSN "%2:i64 = get r1\n%3:i32 = load.3 %2\n" LEAVE,
-	    "access size" },
-	{ INSN "%2:i64 = get r1\n%3:f64 = load.2 %2\n" LEAVE,
-	    "access size" },
+	{ INSN "%2:i64 = get r1\n%3:i32 = load.3 %2\n" LEAVE, "access size" },
+	{ INSN "%2:i64 = get r1\n%3:f64 = load.2 %2\n" LEAVE, "access size" },
 	{ INSN "%2:i64 = get r1\n%3:i64 = amo.add.2 %2 %2\n" LEAVE,
 	    "access size" },
 	{ INSN "%2:i64 = get r1\nstore.s3 %2 %2\n" LEAVE, "sign" },
@@ -61,7 +58,8 @@ static const struct {
 	{ HEAD "fence 2\n" LEAVE, "fence" },
 	{ HEAD "exit lookup 0x1000 0x0\nend\n", "exit reason" },
 	{ HEAD "%1:i64 = get r1\nhelper mix %1 _\nbr %1 b1 b2\nb1:\n"
-	       "goto_tb 1\nb2:\n" LEAVE, "operand type" },
+	       "goto_tb 1\nb2:\n" LEAVE,
+	    "operand type" },
 };
 
 Test(verify, broken_rules)
@@ -73,8 +71,8 @@ Test(verify, broken_rules)
 		struct arena a;
 		arena_init(&a);
 		r.arena = &a;
-		int line = ir_parse(broken[i].text, &toy_guest, &r, err,
-		    sizeof(err));
+		int line =
+		    ir_parse(broken[i].text, &toy_guest, &r, err, sizeof(err));
 		if (!broken[i].want) {
 			cr_expect(line, "text %zu parses", i);
 			arena_free(&a);
@@ -164,8 +162,8 @@ Test(text, errors)
 		struct arena a;
 		arena_init(&a);
 		r.arena = &a;
-		int line = ir_parse(unparsable[i].text, &toy_guest, &r, err,
-		    sizeof(err));
+		int line = ir_parse(
+		    unparsable[i].text, &toy_guest, &r, err, sizeof(err));
 		cr_expect_eq(line, unparsable[i].line,
 		    "text %zu: line %d, want %d (%s)", i, line,
 		    unparsable[i].line, line ? err : "");
@@ -176,32 +174,31 @@ Test(text, errors)
 /* Every op with every attribute it may have, there and back. */
 Test(text, round_trip)
 {
-	static const char text[] =
-	    "region 0x1000 guest toy len 12 insns 3\n"
-	    "b0:\n"
-	    "  insn 0x1000\n"
-	    "  %2:i64 = get r1\n"
-	    "  %3:i64 = const -0x1\n"
-	    "  %4:i64 = const 0x8000000000000000\n"
-	    "  %7:i64 = load.s2.acq.rel.al %2 + -8\n"
-	    "  store.3.rel %2 %7\n"
-	    "  %9:i64 = cas.3.acq %2 %3 %4 + 4\n"
-	    "  fence 1\n"
-	    "  %11:f64 = get f1\n"
-	    "  %12:f64 = fmadd.rmm %11 %11 %11\n"
-	    "  %13:i32 = f.s32.rtz %12\n"
-	    "  %14:f32 = f64.f32.dyn %12\n"
-	    "  %15:i64 = fflags.get\n"
-	    "  frm.set %15\n"
-	    "  %17:i64 = helper mix %15 _\n"
-	    "  helper mix _ _\n"
-	    "  %19:i1 = flt %11 %12\n"
-	    "  br %19 b2 b1\n"
-	    "b2:\n"
-	    "  exit illegal 0x1008 0xdeadbeef\n"
-	    "b1:\n"
-	    "  call %17 0x100c\n"
-	    "end\n";
+	static const char text[] = "region 0x1000 guest toy len 12 insns 3\n"
+				   "b0:\n"
+				   "  insn 0x1000\n"
+				   "  %2:i64 = get r1\n"
+				   "  %3:i64 = const -0x1\n"
+				   "  %4:i64 = const 0x8000000000000000\n"
+				   "  %7:i64 = load.s2.acq.rel.al %2 + -8\n"
+				   "  store.3.rel %2 %7\n"
+				   "  %9:i64 = cas.3.acq %2 %3 %4 + 4\n"
+				   "  fence 1\n"
+				   "  %11:f64 = get f1\n"
+				   "  %12:f64 = fmadd.rmm %11 %11 %11\n"
+				   "  %13:i32 = f.s32.rtz %12\n"
+				   "  %14:f32 = f64.f32.dyn %12\n"
+				   "  %15:i64 = fflags.get\n"
+				   "  frm.set %15\n"
+				   "  %17:i64 = helper mix %15 _\n"
+				   "  helper mix _ _\n"
+				   "  %19:i1 = flt %11 %12\n"
+				   "  br %19 b2 b1\n"
+				   "b2:\n"
+				   "  exit illegal 0x1008 0xdeadbeef\n"
+				   "b1:\n"
+				   "  call %17 0x100c\n"
+				   "end\n";
 	static struct ir_region r;
 	struct arena a;
 	char err[128];

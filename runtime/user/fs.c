@@ -222,7 +222,7 @@ static bool root_is_fixed(struct linux_task *t, const char *call)
 {
 	if (!t->p->cfg.sysroot)
 		return false;
-	vm_log(t->p->vm, "%s is not supported with a sysroot\n", call);
+	syscall_remark(t, "%s is not supported with a sysroot", call);
 	return true;
 }
 

@@ -6,6 +6,13 @@
 
 #include "runtime/user/linux.h"
 
+/*
+ * A remark on something that is not supported, into the VM's log; only for
+ * who watches system calls (--strace): programs try many things and go on.
+ */
+void syscall_remark(struct linux_task *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #define PASS(nr, name, arity, sig)
 #define WAIT(nr, name, arity, sig)
 #define PATH(nr, name, arity, sig, dir, path, at, flags)

@@ -116,6 +116,6 @@ i64 sys_prctl(struct linux_task *t, const u64 a[6])
 {
 	if (prctl_passes((int)a[0]))
 		return host_call(SYS_prctl, a);
-	vm_log(t->p->vm, "prctl option %d is not supported\n", (int)a[0]);
+	syscall_remark(t, "prctl option %d is not supported", (int)a[0]);
 	return -EINVAL;
 }

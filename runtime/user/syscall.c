@@ -11,6 +11,8 @@
 #include "runtime/user/strace.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 /* --- rows without a handler ---------------------------------------------- */
 
@@ -86,7 +88,20 @@ const struct syscall_row *syscall_generic(u64 nr)
 	return nr < TABLE_SIZE ? &generic_table[nr] : NULL;
 }
 
-/* A call that nobody does: one line in the log for each number. */
+void syscall_remark(struct linux_task *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (t->p->strace_fd < 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	vm_log(t->p->vm, "metic: %s\n", text);
+}
+
+/* A call that nobody does: one remark for each number. */
 static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
 {
 	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE - 1;
@@ -94,7 +109,7 @@ static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
 	    atomic_fetch_or(&t->p->missing[bit / 64], (u64)1 << (bit % 64));
 
 	if (!(old >> (bit % 64) & 1))
-		vm_log(t->p->vm, "system call %llu (%s) is not supported\n",
+		syscall_remark(t, "system call %llu (%s) is not supported",
 		    (unsigned long long)nr,
 		    row && row->name ? row->name : "unknown");
 	return -ENOSYS;

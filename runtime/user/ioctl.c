@@ -51,7 +51,8 @@ const char *ioctl_name(u32 request)
 i64 sys_ioctl(struct linux_task *t, const u64 a[6])
 {
 	if (IOC_TYPE(a[1]) == TYPE_KVM) {
-		vm_log(t->p->vm, "ioctl %#x (KVM) is not supported", (u32)a[1]);
+		syscall_remark(
+		    t, "ioctl %#x (KVM) is not supported", (u32)a[1]);
 		return -ENOTTY;
 	}
 	return host_wait(t, SYS_ioctl, a);

@@ -419,28 +419,30 @@ static void check_seed(struct arena *a, u64 seed)
 
 	generate(&before, a, seed);
 	const char *e = ir_verify(&toy_guest, &before);
-	cr_assert(!e, "seed %lu: %s\n%s", seed, e, toy_text(&before));
+	cr_assert(
+	    !e, "seed %lu: %s\n%s", seed, e, toy_text(&toy_guest, &before));
 
-	char *text = toy_text(&before);
+	char *text = toy_text(&toy_guest, &before);
 	again.arena = a;
 	int line = ir_parse(text, &toy_guest, &again, err, sizeof(err));
 	cr_assert(!line, "seed %lu: line %d: %s\n%s", seed, line, err, text);
-	cr_assert_str_eq(toy_text(&again), text);
+	cr_assert_str_eq(toy_text(&toy_guest, &again), text);
 
 	copy(&after, &before);
 	translate_passes(&toy_guest, &after, &opts);
 	e = ir_verify(&toy_guest, &after);
-	cr_assert(!e, "seed %lu: %s\n%s\n%s", seed, e, text, toy_text(&after));
+	cr_assert(!e, "seed %lu: %s\n%s\n%s", seed, e, text,
+	    toy_text(&toy_guest, &after));
 	for (u64 state = 1; state <= 8; state++) {
-		e = toy_compare(&before, &after, seed * 8 + state);
+		e = toy_compare(&toy_guest, &before, &after, seed * 8 + state);
 		cr_assert(!e, "seed %lu state %lu: %s differ\n%s\n%s", seed,
-		    state, e, text, toy_text(&after));
+		    state, e, text, toy_text(&toy_guest, &after));
 	}
 	/* The text of the result leads to the same result. */
-	text = toy_text(&after);
+	text = toy_text(&toy_guest, &after);
 	line = ir_parse(text, &toy_guest, &again, err, sizeof(err));
 	cr_assert(!line, "seed %lu: line %d: %s\n%s", seed, line, err, text);
-	cr_assert_str_eq(toy_text(&again), text);
+	cr_assert_str_eq(toy_text(&toy_guest, &again), text);
 }
 
 Test(fuzz_passes, same_behaviour)

@@ -87,11 +87,11 @@ static void check_file(const char *path)
 	parse(&after, &a, in + 1, path);
 	run_passes(&after, list + 7, path);
 	for (u64 seed = 1; seed <= 64; seed++) {
-		const char *e = toy_compare(&before, &after, seed);
+		const char *e = toy_compare(&toy_guest, &before, &after, seed);
 		cr_assert(!e, "%s: %s differ from state %lu", path, e, seed);
 	}
 
-	char *got = toy_text(&after);
+	char *got = toy_text(&toy_guest, &after);
 	char *want = strstr(in + 1, "\nregion ");
 	if (getenv("UPDATE")) {
 		char *end = want ? want + 1 : text + strlen(text);

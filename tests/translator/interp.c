@@ -36,7 +36,7 @@ static struct interp_result run(const char *body)
 	cr_assert(!line, "line %d: %s", line, err);
 	const char *e = ir_verify(&toy_guest, &region);
 	cr_assert(!e, "%s", e);
-	return toy_run(&cpu, &region);
+	return toy_run(&cpu, &toy_guest, &region);
 }
 
 static void check(struct interp_result r, u32 reason, u64 pc, u64 arg)

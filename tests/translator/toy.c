@@ -92,42 +92,43 @@ static bool amo(
 
 const struct interp_mem toy_mem = { load, store, amo };
 
-void toy_reset(struct vcpu *v, u64 seed)
+void toy_reset(struct vcpu *v, const struct guest_isa *g, u64 seed)
 {
-	struct rng g = { seed * 2 + 1 };
+	struct rng rng = { seed * 2 + 1 };
 
 	memset(v, 0, sizeof(*v));
-	for (u32 i = 0; i < 8; i++) {
-		u64 r = rng_next(&g);
-		v->abi.state[i] = r & 1 ? (u64)((i64)r >> (r >> 1 & 63)) :
-		    r & 2               ? (u64)(i64)(i32)r :
-					  (r >> 2 & 15) - 8;
+	for (u32 i = 0; i < g->nregs; i++) {
+		u64 r = rng_next(&rng), *slot = &v->abi.state[g->regs[i].slot];
+		if (g->regs[i].type == IR_F64)
+			*slot = r & 1 ? r : r | 0xffffffffull << 32;
+		else
+			*slot = r & 1 ? (u64)((i64)r >> (r >> 1 & 63)) :
+			    r & 2     ? (u64)(i64)(i32)r :
+					(r >> 2 & 15) - 8;
 	}
-	for (u32 i = 8; i < TOY_NREGS; i++)
-		v->abi.state[i] = rng_next(&g);
 	for (u32 i = 0; i < TOY_MEM; i++)
-		v->mem[i] = (u8)rng_next(&g);
-	v->abi.frm = (u32)(rng_next(&g) % 5);
+		v->mem[i] = (u8)rng_next(&rng);
+	v->abi.frm = (u32)(rng_next(&rng) % 5);
 	v->abi.fpu = fpu_make_word(v->abi.frm, 0);
-	v->faults = rng_next(&g) & 1;
+	v->faults = rng_next(&rng) & 1;
 }
 
-struct interp_result toy_run(struct vcpu *v, const struct ir_region *r)
+struct interp_result toy_run(
+    struct vcpu *v, const struct guest_isa *g, const struct ir_region *r)
 {
 	u64 *values = calloc(r->ninsns, sizeof(u64));
-	struct interp_result res =
-	    interp_run(v, &toy_guest, r, &toy_mem, values);
+	struct interp_result res = interp_run(v, g, r, &toy_mem, values);
 	free(values);
 	return res;
 }
 
-char *toy_text(const struct ir_region *r)
+char *toy_text(const struct guest_isa *g, const struct ir_region *r)
 {
 	char *buf = NULL;
 	size_t n = 0;
 	FILE *f = open_memstream(&buf, &n);
 
-	ir_print(f, &toy_guest, r);
+	ir_print(f, g, r);
 	fclose(f);
 	char *s = arena_alloc(r->arena, n + 1);
 	memcpy(s, buf, n + 1);
@@ -135,14 +136,15 @@ char *toy_text(const struct ir_region *r)
 	return s;
 }
 
-const char *toy_compare(
-    const struct ir_region *a, const struct ir_region *b, u64 seed)
+const char *toy_compare(const struct guest_isa *g, const struct ir_region *a,
+    const struct ir_region *b, u64 seed)
 {
 	static struct vcpu x, y;
 
-	toy_reset(&x, seed);
-	toy_reset(&y, seed);
-	struct interp_result ra = toy_run(&x, a), rb = toy_run(&y, b);
+	toy_reset(&x, g, seed);
+	toy_reset(&y, g, seed);
+	struct interp_result ra = toy_run(&x, g, a);
+	struct interp_result rb = toy_run(&y, g, b);
 	if (ra.reason != rb.reason || ra.pc != rb.pc || ra.arg != rb.arg)
 		return "exit";
 	if (x.log != y.log)

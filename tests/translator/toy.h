@@ -1,6 +1,7 @@
 /*
- * toy.h - a guest for tests of the translator: eight integer and four fp
- * registers, one helper, a small memory that faults at some addresses.
+ * toy.h - for tests of the translator: a guest with eight integer and four
+ * fp registers and one helper, and a vCPU for it or any other guest with a
+ * small memory that faults at some addresses.
  */
 #ifndef TEST_TOY_H
 #define TEST_TOY_H
@@ -13,7 +14,6 @@
 extern const struct guest_isa toy_guest;
 extern const struct interp_mem toy_mem;
 
-/* The toy's vCPU. */
 struct vcpu {
 	struct abi_state abi;
 	u8 mem[TOY_MEM]; /* address a is mem[a % TOY_MEM] */
@@ -34,12 +34,13 @@ static inline u64 rng_next(struct rng *g)
 }
 
 /* A fresh vCPU whose registers and memory come from seed. */
-void toy_reset(struct vcpu *v, u64 seed);
-struct interp_result toy_run(struct vcpu *v, const struct ir_region *r);
+void toy_reset(struct vcpu *v, const struct guest_isa *g, u64 seed);
+struct interp_result toy_run(
+    struct vcpu *v, const struct guest_isa *g, const struct ir_region *r);
 /* The region as text, in r's arena. */
-char *toy_text(const struct ir_region *r);
+char *toy_text(const struct guest_isa *g, const struct ir_region *r);
 /* Run both from the same state: NULL, or what differs (static text). */
-const char *toy_compare(
-    const struct ir_region *a, const struct ir_region *b, u64 seed);
+const char *toy_compare(const struct guest_isa *g, const struct ir_region *a,
+    const struct ir_region *b, u64 seed);
 
 #endif

@@ -207,7 +207,7 @@ Test(text, round_trip)
 	r.arena = &a;
 	int line = ir_parse(text, &toy_guest, &r, err, sizeof(err));
 	cr_assert(!line, "line %d: %s", line, err);
-	cr_assert_str_eq(toy_text(&r), text);
+	cr_assert_str_eq(toy_text(&toy_guest, &r), text);
 	const char *e = ir_verify(&toy_guest, &r);
 	cr_assert(!e, "%s", e);
 	arena_free(&a);

@@ -50,7 +50,7 @@ static void parse(
 	int line = ir_parse(text, &toy_guest, r, err, sizeof(err));
 	cr_assert(!line, "%s: line %d of a region: %s", path, line, err);
 	const char *e = ir_verify(&toy_guest, r);
-	cr_assert(!e, "%s: %s\n%s", path, e, toy_text(r));
+	cr_assert(!e, "%s: %s\n%s", path, e, toy_text(&toy_guest, r));
 }
 
 static void run_passes(struct ir_region *r, const char *list, const char *path)
@@ -65,8 +65,8 @@ static void run_passes(struct ir_region *r, const char *list, const char *path)
 		cr_assert(i < ARRAY_LEN(passes), "%s: pass %s", path, name);
 		passes[i].run(&toy_guest, r);
 		const char *e = ir_verify(&toy_guest, r);
-		cr_assert(
-		    !e, "%s: after %s: %s\n%s", path, name, e, toy_text(r));
+		cr_assert(!e, "%s: after %s: %s\n%s", path, name, e,
+		    toy_text(&toy_guest, r));
 		list += n;
 		if (*list == '\n')
 			break;

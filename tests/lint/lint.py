@@ -94,6 +94,8 @@ def lint_include(top):
                 name = "<capstone>"
             elif mark == "<" and name != "metic.h":
                 continue
+            elif "/" not in name:
+                name = os.path.join(os.path.dirname(path), name)
             if not may_include(path, name):
                 yield f"{path}: may not include {name}"
 

@@ -45,8 +45,8 @@ static void *worker(void *arg)
 		local += (unsigned)me;
 		local_bytes[i % 100] = (char)me;
 	}
-	sem_post(&sem);
 	CHECK((uintptr_t)pthread_getspecific(key) == me);
+	sem_post(&sem);
 	for (int i = 0; i < 100; i++)
 		if (local_bytes[i] != (char)me)
 			puts("BAD thread-local data");

@@ -8,6 +8,9 @@
  */
 #include "translator/fold.h"
 
+/* In IR instructions, markers and puts among them: five guest ones or so. */
+#define FOLD_NEAR 16u
+
 /* (x op c1) op c2 -> x op (c1 op c2), for ADD, AND, OR, XOR. */
 static ir_ref chain(struct folder *f, const struct ir_insn *i, i64 c2)
 {
@@ -293,13 +296,23 @@ ir_ref fold_int(struct folder *f, const struct ir_insn *i)
 	}
 }
 
+/*
+ * The word before its extension is there a cycle sooner, but when a guest
+ * register holds the extended one, it is also one more value to keep.
+ */
+static bool word_is_near(const struct folder *f, ir_ref extended)
+{
+	return !f->fact[extended].homes ||
+	    f->n - fold_def(f, extended)->a < FOLD_NEAR;
+}
+
 /* TRUNC to i32. */
 static ir_ref fold_trunc(struct folder *f, const struct ir_insn *i)
 {
 	const struct ir_insn *d = fold_def(f, i->a);
 
 	if (d->op == IR_SEXT32 || d->op == IR_ZEXT32)
-		return d->a;
+		return word_is_near(f, i->a) ? d->a : IR_NONE;
 	/* The low half of a boxed f32 is that f32. */
 	if (d->op == IR_FBITS && fold_def(f, d->a)->op == IR_F32_BOX)
 		return fold_op1(f, IR_FBITS, IR_I32, fold_def(f, d->a)->a);

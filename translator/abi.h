@@ -41,7 +41,8 @@
 #define ABI_NSLOTS 128 /* 8-byte words of guest state */
 #define ABI_NPIN 10
 #define ABI_NFPIN 12
-#define ABI_NTMP 32 /* spill words of one translation block */
+#define ABI_NTMP 64 /* spill words of one translation block */
+#define ABI_NHOST 16 /* words private to the backend */
 #define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
 
 /* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
@@ -81,6 +82,8 @@ struct abi_state {
 	 * tmp[0].
 	 */
 	bool (*reference_mem)(struct vcpu *v, u32 what, u32 types);
+	/* Thunk addresses and constants of the backend; enter() fills it. */
+	u64 host[ABI_NHOST];
 };
 
 /* struct vcpu begins with its struct abi_state. */

@@ -1,0 +1,256 @@
+/*
+ * compile.c - struct host_backend of x86-64 and the compiler's main loop;
+ * cc.h explains the parts.
+ */
+#include "backend/x86_64/compile.h"
+
+#include "backend/x86_64/cc.h"
+#include "backend/x86_64/context.h"
+#include "backend/x86_64/thunks.h"
+#include "translator/fpu.h"
+
+void fail(struct cc *c, int err)
+{
+	if (!c->err)
+		c->err = err;
+}
+
+static void note_insn(struct cc *c, gva_t pc)
+{
+	struct codegen *cg = c->cg;
+	struct pc_map *last = cg->nmap ? &cg->map[cg->nmap - 1] : NULL;
+
+	c->pc = pc;
+	if (last && last->off == c->a.len) {
+		last->guest_off = (u32)(pc - c->r->pc);
+		return;
+	}
+	if (cg->nmap == c->map_cap) {
+		fail(c, -E2BIG);
+		return;
+	}
+	cg->map[cg->nmap++] = (struct pc_map){ .off = (u32)c->a.len,
+		.guest_off = (u32)(pc - c->r->pc) };
+}
+
+static void emit_const(struct cc *c, ir_ref ref)
+{
+	struct val *v = &c->s.val[ref];
+
+	v->kind = VAL_CONST;
+	v->facts = 0;
+	v->fp = false;
+	v->home = HOME_NONE;
+	v->reg = NOREG;
+}
+
+/* Integer ops and everything without a home of its own. */
+static void emit_plain(struct cc *c, ir_ref ref)
+{
+	switch (c->insn[ref].op) {
+	case IR_CONST: emit_const(c, ref); break;
+	case IR_GET: emit_get(c, ref); break;
+	case IR_PUT: emit_put(c, ref); break;
+	case IR_MULHS:
+	case IR_MULHU:
+	case IR_MULHSU: emit_high(c, ref); break;
+	case IR_DIVS:
+	case IR_DIVU:
+	case IR_REMS:
+	case IR_REMU: emit_div(c, ref); break;
+	case IR_BOOL: emit_bool(c, ref); break;
+	case IR_SELECT: emit_select(c, ref); break;
+	case IR_FENCE: emit_fence(c, ref); break;
+	case IR_HELPER: emit_reference(c, ref); break;
+	default: emit_int(c, ref); break;
+	}
+}
+
+void emit_insn(struct cc *c, ir_ref ref)
+{
+	u8 op = c->insn[ref].op;
+
+	if (ir_opinfo[op].flags & IRF_M) {
+		emit_memory(c, ref);
+	} else if (is_compare(op) || (op >= IR_FEQ && op <= IR_FLE)) {
+		emit_compare(c, ref);
+	} else if (op < IR_FADD || op == IR_HELPER) {
+		emit_plain(c, ref);
+	} else if (op <= IR_FMAX) {
+		emit_fp_arith(c, ref);
+	} else if (op >= IR_FFLAGS_GET) {
+		emit_fp_state(c, ref);
+	} else if (op == IR_FNEG || op == IR_FABS || op == IR_FCOPYSIGN ||
+	    op == IR_FCLASS || op == IR_FCANON || op == IR_F32_BOX ||
+	    op == IR_F32_UNBOX) {
+		emit_fp(c, ref);
+	} else {
+		emit_fp_convert(c, ref);
+	}
+}
+
+/* The number of the block that follows, or -1. */
+static int emit_block(struct cc *c, u32 b)
+{
+	const struct ir_block *blk = &c->r->block[b];
+
+	for (ir_ref ref = blk->first; ref < blk->first + blk->n; ref++) {
+		const struct ir_insn *i = &c->insn[ref];
+
+		c->locked = 0;
+		if (i->op == IR_NOP || c->info[ref].dead)
+			continue;
+		if (c->err || c->a.full)
+			return -1;
+		if (ir_ends_block(i->op))
+			return emit_end(c, ref);
+		if (i->op == IR_INSN_START)
+			note_insn(c, (gva_t)i->imm);
+		else if (can_wait(c, ref))
+			c->s.val[ref].kind = VAL_LAZY;
+		else
+			emit_insn(c, ref);
+	}
+	assert(false && "block without an end");
+	return -1;
+}
+
+void emit_blocks(struct cc *c, u32 b)
+{
+	int next = (int)b;
+
+	while (next >= 0)
+		next = emit_block(c, (u32)next);
+}
+
+void begin_version(struct cc *c)
+{
+	u32 n = c->r->ninsns;
+
+	for (ir_ref ref = 0; ref <= n; ref++)
+		c->s.val[ref] = (struct val){ .reg = NOREG, .home = HOME_NONE,
+			.uses = c->info[ref].uses };
+	c->s.val[n].kind = VAL_CONST;
+	c->s.val[n].fp = true;
+	memset(c->s.owner, 0, sizeof(c->s.owner));
+	memset(c->s.slot_val, 0, sizeof(c->s.slot_val));
+	memset(c->s.slot_put, 0, sizeof(c->s.slot_put));
+	c->s.spills = 0;
+	c->s.frm_set = false;
+	c->zf_ref = c->flag_ref = IR_NONE;
+	c->pc = c->r->pc;
+}
+
+static void init_slots(struct cc *c, const struct guest_isa *g)
+{
+	memset(c->slot_pin, NOREG, sizeof(c->slot_pin));
+	for (u32 k = 0; k < g->nregs; k++)
+		c->slot_pin[g->regs[k].slot] = (u8)x86_pin_of(&g->regs[k]);
+}
+
+/* The slots that are unboxed as they were on entry: checked there once. */
+static void find_boxed(struct cc *c)
+{
+	bool put[ABI_NSLOTS] = { false };
+
+	for (ir_ref ref = 1; ref < c->r->ninsns; ref++) {
+		const struct ir_insn *i = &c->insn[ref];
+
+		if (i->op == IR_PUT)
+			put[i->aux] = true;
+		if (i->op == IR_HELPER)
+			memset(put, 1, sizeof(put));
+		if (i->op != IR_F32_UNBOX || c->info[ref].dead ||
+		    c->insn[i->a].op != IR_GET)
+			continue;
+		unsigned s = c->insn[i->a].aux;
+		if (!put[s])
+			c->boxed[s / 64] |= 1ull << s % 64;
+	}
+}
+
+/* Capacities, and what the entry has to know about the block ends. */
+static int prepare(struct cc *c)
+{
+	struct codegen *cg = c->cg;
+	u32 marks = 1;
+
+	for (ir_ref ref = 1; ref < c->r->ninsns; ref++) {
+		const struct ir_insn *i = &c->insn[ref];
+		marks += i->op == IR_INSN_START;
+		if (i->op == IR_GOTO_TB && (gva_t)i->imm <= c->r->pc)
+			c->polls = true;
+	}
+	/* Each block in two versions, each end with up to three sites. */
+	c->links_cap = 6 * c->r->nblocks;
+	c->map_cap = 2 * marks;
+	cg->nlinks = cg->nmap = 0;
+	cg->links = arena_new(cg->arena, struct link_site, c->links_cap);
+	cg->map = arena_new(cg->arena, struct pc_map, c->map_cap);
+	c->s.val = arena_new(cg->arena, struct val, c->r->ninsns + 1);
+	return cg->links && cg->map && c->s.val ? scan(c) : -ENOMEM;
+}
+
+#define ENTRY_ALIGN 16
+#define LOOP_ALIGN 32
+
+int x86_compile(struct codegen *cg, const struct x86_features *f)
+{
+	struct cc cc = {
+		.a = { .base = cg->rw, .cap = cg->cap },
+		.f = *f, .cg = cg, .r = cg->region, .insn = cg->region->insn,
+	}, *c = &cc;
+
+	c->cold_tail = &c->cold;
+	init_slots(c, cg->guest);
+	int err = prepare(c);
+	if (err)
+		return err;
+	find_boxed(c);
+
+	u64 align = c->polls ? LOOP_ALIGN : ENTRY_ALIGN;
+	c->entry = (size_t)(ALIGN_UP(cg->rx + 8, align) - cg->rx);
+	while (c->a.len < c->entry - 8 && !c->a.full)
+		asm_u8(&c->a, 0xcc);
+	asm_u64(&c->a, cg->region->pc);
+	emit_region(c);
+	if (c->err)
+		return c->err;
+	if (c->a.full)
+		return -ENOSPC;
+	cg->entry = c->entry;
+	cg->size = c->a.len;
+	return 0;
+}
+
+static int compile(struct codegen *cg)
+{
+	struct x86_features f = x86_features_host();
+
+	return x86_compile(cg, &f);
+}
+
+static u32 make_fpu(u32 frm, u32 fflags)
+{
+	return fpu_make_word(frm, fflags);
+}
+
+static u32 flags_of_fpu(u32 fpu)
+{
+	return fpu_flags(fpu);
+}
+
+const struct host_backend backend_x86_64 = {
+	.name = "x86_64",
+	.features = x86_features_text,
+	.thunks = x86_thunks,
+	.compile = compile,
+	.patch = x86_patch,
+	.site_target = x86_site_target,
+	.context_pc = x86_context_pc,
+	.context_save = x86_context_save,
+	.context_leave = x86_context_leave,
+	.context_restart_stack = x86_context_restart_stack,
+	.fpu_make = make_fpu,
+	.fpu_flags = flags_of_fpu,
+};

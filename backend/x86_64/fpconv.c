@@ -1,0 +1,315 @@
+/*
+ * fpconv.c - conversions between formats and the status word.
+ *
+ * Float to integer: the host's conversion gives the "indefinite" value and
+ * raises invalid when the result does not fit; the reference then gives
+ * the saturated value (and raises invalid once more). Where a wider host
+ * conversion stands in for a missing unsigned one, the range is checked
+ * first, on the bits, so that no inexact flag is raised for a value out of
+ * range.
+ */
+#include "backend/x86_64/cc.h"
+
+/* int <- xmm, w bytes. */
+static void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s)
+{
+	if (c->f.avx)
+		asm_vex_rr(&c->a, OP_MOVD_STORE, w, s, 0, d);
+	else
+		asm_rr(&c->a, OP_MOVD_STORE, w, s, d);
+}
+
+static void movd_to(struct cc *c, unsigned w, unsigned d, unsigned s)
+{
+	if (c->f.avx)
+		asm_vex_rr(&c->a, OP_MOVD_LOAD, w, d, 0, s);
+	else
+		asm_rr(&c->a, OP_MOVD_LOAD, w, d, s);
+}
+
+static void emit_fbits(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	unsigned w = width_of(i->type);
+	struct opnd o = fetch(c, i->a, w, TAKE_MEM);
+
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG);
+	if (o.kind == OPND_MEM)
+		asm_load(&c->a, w, d, o.mem);
+	else
+		movd_from(c, w, d, o.reg);
+	define(c, ref, d, w == 4 ? FACT_ZX : 0);
+}
+
+static void emit_bitsf(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	unsigned w = width_of(i->type);
+	i64 k;
+
+	if (w == 8 && value_const(c, i->a, &k) && !k) {
+		consume(c, i->a);
+		unsigned d = dest(c, ref, NOREG);
+		fp_op3(c, OP_XORPS, IR_VOID, d, d, opnd_reg(d));
+		define(c, ref, d, FACT_CANON);
+		return;
+	}
+	struct opnd o = fetch(c, i->a, w, w == 8 ? TAKE_MEM : TAKE_REG);
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG);
+	if (o.kind == OPND_MEM) {
+		fp_load(c, d, o.mem);
+	} else if (w == 8) {
+		movd_to(c, 8, d, o.reg);
+	} else {
+		movd_to(c, 4, d, o.reg);
+		fp_bits(c, OP_ORPS, d, d, HOST_BOX_ONES);
+	}
+	define(c, ref, d, w == 4 ? FACT_BOX : 0);
+}
+
+static void emit_to_f32(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	struct opnd op[3];
+
+	if (fp_needs_reference(c, ref)) {
+		emit_reference(c, ref);
+		return;
+	}
+	unsigned one = ones(c);
+	op[0] = opnd_reg(use_reg(c, i->a));
+	consume(c, i->a);
+	unsigned d = dest(c, ref, op[0].reg);
+	struct cold *x = fp_mode(c, ref, op, 1, d);
+	/* The upper half is the first source's: ones. */
+	fp_op3(c, OP_CVTSD2SS, IR_VOID, d, one, op[0]);
+	fp_result(c, ref, d, x);
+}
+
+static void emit_to_f64(struct cc *c, ir_ref ref)
+{
+	unsigned a = use_reg(c, c->insn[ref].a);
+
+	consume(c, c->insn[ref].a);
+	unsigned d = dest(c, ref, a);
+	fp_op3(c, OP_CVTSS2SD, IR_VOID, d, a, opnd_reg(a));
+	fp_result(c, ref, d, NULL);
+}
+
+/* cvtsi2sd or cvtsi2ss of the w-byte integer in r. */
+static void cvtsi(struct cc *c, u8 ty, unsigned w, unsigned d, unsigned one,
+    unsigned r)
+{
+	u32 op = ty == IR_F32 ? asm_f32_op(OP_CVTSI2SD) : OP_CVTSI2SD;
+
+	if (c->f.avx) {
+		/* A zero idiom ends the dependency on d's old value. */
+		if (one == NOREG) {
+			fp_op3(c, OP_XORPS, IR_VOID, d, d, opnd_reg(d));
+			one = d;
+		}
+		asm_vex_rr(&c->a, op, w, d, one, r);
+		return;
+	}
+	if (one == NOREG)
+		fp_op3(c, OP_XORPS, IR_VOID, d, d, opnd_reg(d));
+	else
+		fp_mov(c, d, one);
+	asm_rr(&c->a, op, w, d, r);
+}
+
+/* Integer to float. */
+static void emit_from_int(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	bool single = i->type == IR_F32, is_u64 = i->op == IR_U64_TO_F;
+	bool is_u32 = i->op == IR_U32_TO_F, is_s64 = i->op == IR_S64_TO_F;
+	bool exact = !single && !is_u64 && !is_s64;
+	unsigned w = i->op == IR_S32_TO_F ? 4 : 8;
+	struct cold *x = NULL, *big = NULL;
+	struct opnd op[3];
+
+	if (!exact && fp_needs_reference(c, ref)) {
+		emit_reference(c, ref);
+		return;
+	}
+	unsigned one = single ? ones(c) : NOREG;
+	op[0] = opnd_reg(use_reg(c, i->a));
+	unsigned r = op[0].reg;
+	if (is_u32 && !(facts(c, i->a) & FACT_ZX)) {
+		r = alloc(c, false);
+		asm_mov_rr(&c->a, 4, r, op[0].reg);
+	}
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG);
+	if (!exact)
+		x = fp_mode(c, ref, op, 1, d);
+	if (is_u64) { /* the sign bit set: too large for the host's */
+		big = cold_reference(c, ref, op, 1, d);
+		asm_rr(&c->a, OP_TEST, 8, r, r);
+		cold_jcc(c, big, CC_S);
+	}
+	cvtsi(c, i->type, w, d, one, r);
+	if (x)
+		cold_back(c, x);
+	if (big)
+		cold_back(c, big);
+	define(c, ref, d, FACT_CANON | (single ? FACT_BOX : 0));
+}
+
+/* The bits of the first value that is too large for the fast path. */
+static u64 limit(u8 op, u8 ty, bool truncates)
+{
+	if (op == IR_F_TO_U64)
+		return ty == IR_F32 ? 0x5f000000 : 0x43e0000000000000;
+	if (ty == IR_F32)
+		return 0x4f800000; /* 2^32; no fraction near it */
+	/* 2^32, or what comes after 2^32 - 1: it might round up */
+	return truncates ? 0x41f0000000000000 : 0x41efffffffe00001;
+}
+
+static void emit_to_int(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	u8 ty = c->insn[i->a].type;
+	bool is_signed = i->op == IR_F_TO_S32 || i->op == IR_F_TO_S64;
+	bool truncates = i->aux == RM_RTZ;
+	u32 cvt = truncates ? OP_CVTTSD2SI : OP_CVTSD2SI;
+	unsigned w = i->op == IR_F_TO_S32 ? 4 : 8;
+	struct cold *x = NULL, *bad;
+	struct opnd op[3];
+
+	if (fp_needs_reference(c, ref)) {
+		emit_reference(c, ref);
+		return;
+	}
+	if (ty == IR_F32)
+		cvt = asm_f32_op(cvt);
+	op[0] = opnd_reg(use_reg(c, i->a));
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG), k = NOREG;
+	if (!is_signed)
+		k = alloc(c, false);
+	if (!truncates)
+		x = fp_mode(c, ref, op, 1, d);
+	bad = cold_reference(c, ref, op, 1, d);
+	if (!is_signed) { /* negative numbers and NaNs are large as bits */
+		asm_mov_ri(&c->a, k, limit(i->op, ty, truncates));
+		movd_from(c, width_of(ty), d, op[0].reg);
+		asm_alu_rr(&c->a, ALU_CMP, width_of(ty), d, k);
+		cold_jcc(c, bad, CC_AE);
+	}
+	if (c->f.avx)
+		asm_vex_rr(&c->a, cvt, w, d, 0, op[0].reg);
+	else
+		asm_rr(&c->a, cvt, w, d, op[0].reg);
+	if (is_signed) { /* d - 1 overflows for the indefinite value only */
+		asm_alu_ri(&c->a, ALU_CMP, w, d, 1);
+		cold_jcc(c, bad, CC_O);
+	}
+	cold_back(c, bad);
+	if (x)
+		cold_back(c, x);
+	/* An u32 above 2^31 is zero-extended; the reference's result, too. */
+	define(c, ref, d, w == 4 || i->op == IR_F_TO_U32 ? FACT_ZX : 0);
+}
+
+void emit_fp_convert(struct cc *c, ir_ref ref)
+{
+	switch (c->insn[ref].op) {
+	case IR_FBITS: emit_fbits(c, ref); break;
+	case IR_BITSF: emit_bitsf(c, ref); break;
+	case IR_F64_TO_F32: emit_to_f32(c, ref); break;
+	case IR_F32_TO_F64: emit_to_f64(c, ref); break;
+	case IR_S32_TO_F:
+	case IR_U32_TO_F:
+	case IR_S64_TO_F:
+	case IR_U64_TO_F: emit_from_int(c, ref); break;
+	default: emit_to_int(c, ref); break;
+	}
+}
+
+/* FPX_* and MXCSR flags are in opposite order: bit pairs (fpx, mxcsr). */
+static const u8 flag_bits[5][2] = { { 0, 5 }, { 1, 4 }, { 2, 3 }, { 3, 2 },
+	{ 4, 0 } };
+
+/* d |= bit `from` of s, at bit `to`; t is scratch. */
+static void move_bit(struct cc *c, unsigned d, unsigned s, unsigned t,
+    unsigned from, unsigned to)
+{
+	asm_mov_rr(&c->a, 4, t, s);
+	if (from > to)
+		asm_shift_ri(&c->a, SH_SHR, 4, t, from - to);
+	else if (to > from)
+		asm_shift_ri(&c->a, SH_SHL, 4, t, to - from);
+	asm_alu_ri(&c->a, ALU_AND, 4, t, 1 << to);
+	asm_alu_rr(&c->a, ALU_OR, 4, d, t);
+}
+
+static void flags_get(struct cc *c, ir_ref ref)
+{
+	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
+	unsigned d = dest(c, ref, NOREG), s = alloc(c, false);
+	unsigned t = alloc(c, false);
+
+	asm_stmxcsr(&c->a, fpu);
+	asm_load(&c->a, 4, s, fpu);
+	asm_alu_rr(&c->a, ALU_XOR, 4, d, d);
+	for (unsigned k = 0; k < 5; k++)
+		move_bit(c, d, s, t, flag_bits[k][1], flag_bits[k][0]);
+	define(c, ref, d, FACT_ZX | FACT_SX);
+}
+
+static void flags_set(struct cc *c, ir_ref ref)
+{
+	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
+	unsigned s = use_reg(c, c->insn[ref].a), d = alloc(c, false);
+	unsigned t = alloc(c, false);
+
+	asm_stmxcsr(&c->a, fpu);
+	asm_load(&c->a, 4, d, fpu);
+	asm_alu_ri(&c->a, ALU_AND, 4, d, ~0x3f);
+	for (unsigned k = 0; k < 5; k++)
+		move_bit(c, d, s, t, flag_bits[k][0], flag_bits[k][1]);
+	asm_store(&c->a, 4, fpu, d);
+	asm_ldmxcsr(&c->a, fpu);
+	consume(c, c->insn[ref].a);
+}
+
+/* RC for RM_RNE..RM_RUP, two bits each: 0 3 1 2. Others change nothing. */
+#define RC_TABLE 0x9c
+
+static void frm_set(struct cc *c, ir_ref ref)
+{
+	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
+
+	use_in(c, c->insn[ref].a, RCX);
+	unsigned d = alloc(c, false), t = alloc(c, false);
+	asm_store(&c->a, 4, mem_vcpu(ABI_OFF(frm)), RCX);
+	asm_alu_ri(&c->a, ALU_CMP, 4, RCX, RM_RUP);
+	size_t skip = asm_jcc8(&c->a, CC_A);
+	asm_stmxcsr(&c->a, fpu);
+	asm_load(&c->a, 4, d, fpu);
+	asm_alu_ri(&c->a, ALU_AND, 4, d, ~(3 << 13));
+	asm_mov_ri(&c->a, t, RC_TABLE);
+	asm_alu_rr(&c->a, ALU_ADD, 4, RCX, RCX);
+	asm_shift_rc(&c->a, SH_SHR, 4, t);
+	asm_alu_ri(&c->a, ALU_AND, 4, t, 3);
+	asm_shift_ri(&c->a, SH_SHL, 4, t, 13);
+	asm_alu_rr(&c->a, ALU_OR, 4, d, t);
+	asm_store(&c->a, 4, fpu, d);
+	asm_ldmxcsr(&c->a, fpu);
+	asm_fix8(&c->a, skip);
+	c->s.frm_set = true;
+}
+
+void emit_fp_state(struct cc *c, ir_ref ref)
+{
+	switch (c->insn[ref].op) {
+	case IR_FFLAGS_GET: flags_get(c, ref); break;
+	case IR_FFLAGS_SET: flags_set(c, ref); break;
+	default: frm_set(c, ref); break;
+	}
+}

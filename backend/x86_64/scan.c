@@ -1,0 +1,130 @@
+/*
+ * scan.c - the backward pre-pass: what the forward pass wants to know
+ * about the future of each value.
+ *
+ *   uses, last   operands still to come
+ *   dead         pure and unused: not emitted (so its operands lose a use)
+ *   hint, put    the value reaches slot `hint` by instruction `put`, and
+ *                between its definition and there nothing reads the slot,
+ *                may fault or leaves: it may be computed right into a pin.
+ *                Handed on to operand a of ops whose result may overwrite it
+ *   nan_seen     a use that can tell one NaN from another
+ */
+#include "backend/x86_64/cc.h"
+
+struct scan {
+	struct cc *c;
+	/* The next PUT of each slot, if nothing is in its way. */
+	ir_ref next_put[ABI_NSLOTS];
+	u32 epoch_of[ABI_NSLOTS], epoch;
+};
+
+/* Does the guest's state have to be exact here? */
+static bool is_barrier(const struct ir_insn *i)
+{
+	return (ir_opinfo[i->op].flags & (IRF_M | IRF_E)) ||
+	    i->op == IR_HELPER;
+}
+
+static bool keeps_hint(u8 op)
+{
+	u8 f = ir_opinfo[op].flags;
+
+	if (ir_opinfo[op].result != 'T' || !(f & (IRF_P | IRF_F)))
+		return false;
+	return op != IR_CONST && op != IR_SELECT;
+}
+
+/* Uses that cannot tell a NaN's payload or sign. */
+static bool nan_blind(const struct ir_insn *i)
+{
+	switch (i->op) {
+	case IR_FNEG:
+	case IR_FABS:
+	case IR_FCOPYSIGN:
+	case IR_FBITS:
+	case IR_SELECT:
+	case IR_F32_UNBOX: return false;
+	default: return ir_opinfo[i->op].flags & (IRF_F | IRF_P);
+	}
+}
+
+static void note_use(struct scan *s, ir_ref user, ir_ref v)
+{
+	const struct ir_insn *i = &s->c->insn[user];
+	struct info *u = &s->c->info[user], *n = &s->c->info[v];
+
+	if (!n->uses++)
+		n->last = user;
+	if (i->op == IR_FCANON || i->op == IR_F32_BOX)
+		n->nan_seen |= u->nan_seen;
+	else if (!nan_blind(i))
+		n->nan_seen = true;
+}
+
+static bool hint_valid(struct scan *s, const struct info *n)
+{
+	return n->hint != HINT_NONE && s->epoch_of[n->hint] == s->epoch &&
+	    s->next_put[n->hint] == n->put;
+}
+
+static void note_slots(struct scan *s, ir_ref ref)
+{
+	const struct ir_insn *i = &s->c->insn[ref];
+
+	if (is_barrier(i)) {
+		s->epoch++;
+	} else if (i->op == IR_GET) {
+		s->epoch_of[i->aux] = 0;
+	} else if (i->op == IR_PUT) {
+		s->epoch_of[i->aux] = s->epoch;
+		s->next_put[i->aux] = ref;
+		if (s->c->slot_pin[i->aux] == NOREG)
+			return;
+		s->c->info[i->a].hint = (u8)i->aux;
+		s->c->info[i->a].put = ref;
+	}
+}
+
+static unsigned nargs(const struct ir_insn *i)
+{
+	return (unsigned)strlen(ir_opinfo[i->op].args);
+}
+
+int scan(struct cc *c)
+{
+	struct scan s = { .c = c, .epoch = 1 };
+	u32 n = c->r->ninsns;
+
+	c->info = arena_new(c->cg->arena, struct info, n + 1);
+	if (!c->info)
+		return -ENOMEM;
+	for (u32 k = 0; k <= n; k++)
+		c->info[k].hint = HINT_NONE;
+
+	for (ir_ref ref = n; ref-- > 1;) {
+		const struct ir_insn *i = &c->insn[ref];
+		struct info *u = &c->info[ref];
+		u8 f = ir_opinfo[i->op].flags;
+		bool pure = (f & IRF_P) || i->op == IR_GET;
+
+		if (i->op == IR_NOP)
+			continue;
+		if (pure && !u->uses) {
+			u->dead = true;
+			continue;
+		}
+		if (!hint_valid(&s, u))
+			u->hint = HINT_NONE;
+		const ir_ref o[3] = { i->a, i->b, i->c };
+		for (unsigned k = 0; k < nargs(i); k++)
+			if (o[k] != IR_NONE)
+				note_use(&s, ref, o[k]);
+		if (u->hint != HINT_NONE && keeps_hint(i->op)) {
+			c->info[i->a].hint = u->hint;
+			c->info[i->a].put = u->put;
+		}
+		note_slots(&s, ref);
+	}
+	return 0;
+}

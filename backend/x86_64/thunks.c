@@ -1,0 +1,190 @@
+/*
+ * thunks.c - the borders of generated code: in from C, out to C and back.
+ *
+ * On the C side the System V ABI holds; on the other side that of
+ * translator/abi.h. The order in memory:
+ *
+ *   enter      C function (vcpu, code): save C's registers, fill abi.host if
+ *              it is not ours, load the pins, jump to the code
+ *   ~0         8 bytes: the guest pc of the jump table's empty entry
+ *   lookup     rax = guest pc; it is that entry's code, too
+ *   link       rcx = link site
+ *   service    eax = reason, rcx = argument: pins to state[], then
+ *   leave      esi = reason, rdx = argument: call abi.service on the C stack
+ *   resume     pins from state[], jump to rax
+ *   reference  eax = what, ecx = types: a call of abi.reference
+ *   bottom     the return address below all frames of the call stack
+ */
+#include "backend/x86_64/thunks.h"
+
+#include "backend/x86_64/abi_x86.h"
+
+static const u8 callee_saved[] = { RBX, RBP, R12, R13, R14, R15 };
+
+static struct mem vcpu_field(size_t offset)
+{
+	return mem_vcpu((i32)offset - ABI_BIAS);
+}
+#define FIELD(name) vcpu_field(offsetof(struct abi_state, name))
+
+/* Copy each pinned slot to its pin or back. */
+static void move_pins(struct asm_buf *b, const struct guest_isa *g, bool save)
+{
+	for (u32 i = 0; i < g->nregs; i++) {
+		const struct guest_reg *r = &g->regs[i];
+		unsigned pin = x86_pin_of(r);
+		struct mem m = mem_vcpu(ABI_SLOT_OFF(r->slot));
+
+		if (pin == NOREG)
+			continue;
+		if (pin >= XMM0)
+			asm_rm(b, save ? OP_MOVSD_STORE : OP_MOVSD_LOAD, 4,
+			    pin, m);
+		else if (save)
+			asm_store(b, 8, m, pin);
+		else
+			asm_load(b, 8, pin, m);
+	}
+}
+
+static void pins_out(struct asm_buf *b, const struct guest_isa *g)
+{
+	move_pins(b, g, true);
+	asm_stmxcsr(b, FIELD(fpu));
+}
+
+static void pins_in(struct asm_buf *b, const struct guest_isa *g)
+{
+	move_pins(b, g, false);
+	asm_ldmxcsr(b, FIELD(fpu));
+	asm_load(b, 8, RSP, FIELD(call_sp));
+}
+
+/* From the call stack to C's; rdi = vcpu. */
+static void to_c(struct asm_buf *b)
+{
+	asm_store(b, 8, FIELD(call_sp), RSP);
+	asm_load(b, 8, RSP, FIELD(c_sp));
+	asm_ldmxcsr(b, FIELD(host_fpu));
+	asm_rm(b, OP_LEA, 8, RDI, mem_vcpu(-ABI_BIAS));
+}
+
+static u64 constant(unsigned i)
+{
+	switch (i) {
+	case HOST_SIGN64: return 1ull << 63;
+	case HOST_ABS64: return ~(1ull << 63);
+	case HOST_SIGN32: return 1ull << 31;
+	case HOST_ABS32: return ~(1ull << 31);
+	case HOST_NAN64: return 0x7ff8000000000000;
+	case HOST_NAN32: return 0xffffffff7fc00000;
+	case HOST_BOX_ONES: return 0xffffffff00000000;
+	default: return 0;
+	}
+}
+
+/* Fill abi.host; `thunk` are the offsets of the four thunks. */
+static void fill_host(struct asm_buf *b, const size_t thunk[4])
+{
+	for (unsigned i = 0; i < HOST_N; i++) {
+		struct mem m = mem_vcpu(HOST_OFF(i));
+		if (i < 4)
+			asm_fix(b, asm_lea_rip(b, RCX), thunk[i]);
+		else
+			asm_mov_ri(b, RCX, constant(i));
+		asm_store(b, 8, m, RCX);
+	}
+}
+
+/* rdi = vcpu, rsi = code. Returns the offset of resume's jump. */
+static void enter(struct asm_buf *b, size_t *known, size_t *resume)
+{
+	for (size_t i = 0; i < ARRAY_LEN(callee_saved); i++)
+		asm_push(b, callee_saved[i]);
+	asm_rm(b, OP_LEA, 8, RBP, mem_at(RDI, ABI_BIAS));
+	/* An outer run loop of the same vCPU gets its value back at the end.
+	   With seven pushes the stack is aligned for calls. */
+	asm_push_m(b, FIELD(c_sp));
+	asm_store(b, 8, FIELD(c_sp), RSP);
+	asm_stmxcsr(b, FIELD(host_fpu));
+	asm_mov_rr(b, 8, RAX, RSI);
+	*known = asm_lea_rip(b, RCX); /* of service */
+	asm_alu_rm(b, ALU_CMP, 8, RCX, mem_vcpu(HOST_OFF(HOST_SERVICE)));
+	*resume = asm_jcc(b, CC_E);
+}
+
+static void leave_run(struct asm_buf *b)
+{
+	asm_pop_m(b, FIELD(c_sp));
+	for (size_t i = ARRAY_LEN(callee_saved); i-- > 0;)
+		asm_pop(b, callee_saved[i]);
+	asm_ret(b);
+}
+
+static void reference(struct asm_buf *b, const struct guest_isa *g)
+{
+	pins_out(b, g);
+	asm_mov_rr(b, 4, RSI, RAX);
+	asm_mov_rr(b, 4, RDX, RCX);
+	to_c(b);
+	asm_call_m(b, FIELD(reference));
+	pins_in(b, g);
+	asm_ret(b);
+}
+
+int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
+    struct backend_thunks *out)
+{
+	struct asm_buf buf = { .base = rw, .cap = cap }, *b = &buf;
+	size_t known, to_resume, thunk[4];
+
+	enter(b, &known, &to_resume);
+	size_t to_fill = asm_jmp(b);
+	asm_u64(b, ~0ull);
+	size_t lookup = b->len;
+	asm_mov_rr(b, 8, RCX, RAX);
+	asm_mov_ri(b, RAX, EXIT_LOOKUP);
+	size_t to_service = asm_jmp8(b);
+	size_t link = b->len;
+	asm_mov_ri(b, RAX, EXIT_LINK);
+	asm_fix8(b, to_service);
+	size_t service = b->len;
+	pins_out(b, g);
+	asm_mov_rr(b, 4, RSI, RAX);
+	asm_mov_rr(b, 8, RDX, RCX);
+	size_t leave = b->len;
+	to_c(b);
+	asm_call_m(b, FIELD(service));
+	asm_rr(b, OP_TEST, 8, RAX, RAX);
+	size_t to_end = asm_jcc(b, CC_E);
+	size_t resume = b->len;
+	pins_in(b, g);
+	asm_jmp_r(b, RAX);
+	asm_fix(b, to_end, b->len);
+	leave_run(b);
+	thunk[HOST_REFERENCE] = b->len;
+	reference(b, g);
+	size_t bottom = b->len;
+	/* The word that was just returned to is still there. */
+	asm_rm(b, OP_LEA, 8, RSP, mem_at(RSP, -8));
+	asm_jmp_to(b, lookup);
+
+	asm_fix(b, to_fill, b->len);
+	thunk[HOST_SERVICE] = service;
+	thunk[HOST_LOOKUP] = lookup;
+	thunk[HOST_LINK] = link;
+	fill_host(b, thunk);
+	asm_jmp_to(b, resume);
+	asm_fix(b, known, service);
+	asm_fix(b, to_resume, resume);
+	if (b->full)
+		return -ENOSPC;
+
+	u64 enter_at = rx;
+	memcpy(&out->enter, &enter_at, sizeof(out->enter));
+	out->miss = (const void *)(uintptr_t)(rx + lookup);
+	out->leave = (const void *)(uintptr_t)(rx + leave);
+	out->bottom = rx + bottom;
+	out->size = ALIGN_UP(b->len, 64);
+	return 0;
+}

@@ -79,59 +79,65 @@ static u64 of_s(float s)
 	return v;
 }
 
-#define D(i) _mm_set_sd(as_d(a[i]))
-#define S(i) _mm_set_ss(as_s(a[i]))
-#define RD(x) of_d(_mm_cvtsd_f64(x))
-#define RS(x) of_s(_mm_cvtss_f32(x))
+#define D(i) as_d(a[i])
+#define S(i) as_s(a[i])
 
-/* Each op alone in a function that no one may move or fold. */
-#define HOST2(name, intr) \
-	__attribute__((noinline, noipa)) static u64 name##_d(const u64 *a) \
+/*
+ * Each op is one instruction that compilers may neither move nor fold, in a
+ * function that is only called through the table.
+ */
+#define HOST2(name, ins, type, in, out) \
+	static u64 name(const u64 *a) \
 	{ \
-		return RD(intr##sd(D(0), D(1))); \
-	} \
-	__attribute__((noinline, noipa)) static u64 name##_s(const u64 *a) \
-	{ \
-		return RS(intr##ss(S(0), S(1))); \
+		type r = in(0), b = in(1); \
+		__asm__ volatile(ins " %1, %0" : "+x"(r) : "x"(b)); \
+		return out(r); \
 	}
-#define HOST3(name, intr) \
-	__attribute__((noinline, noipa, target("fma"))) static u64 name##_d( \
-	    const u64 *a) \
+#define HOST3(name, ins, type, in, out) \
+	static u64 name(const u64 *a) \
 	{ \
-		return RD(intr##sd(D(0), D(1), D(2))); \
-	} \
-	__attribute__((noinline, noipa, target("fma"))) static u64 name##_s( \
-	    const u64 *a) \
-	{ \
-		return RS(intr##ss(S(0), S(1), S(2))); \
+		type r = in(0), b = in(1), c = in(2); \
+		__asm__ volatile(ins " %2, %1, %0" \
+				 : "+x"(r) \
+				 : "x"(b), "x"(c)); \
+		return out(r); \
 	}
-#define HOST1(name, expr) \
-	__attribute__((noinline, noipa)) static u64 name(const u64 *a) \
+#define BOTH2(name, ins) \
+	HOST2(name##_d, ins "sd", double, D, of_d) \
+	HOST2(name##_s, ins "ss", float, S, of_s)
+#define BOTH3(name, ins) \
+	HOST3(name##_d, ins "sd", double, D, of_d) \
+	HOST3(name##_s, ins "ss", float, S, of_s)
+/* From or to another type: constraint of the result and the operand. */
+#define CONVERT(name, ins, rtype, rc, out, ac, in) \
+	static u64 name(const u64 *a) \
 	{ \
-		return expr; \
+		rtype r; \
+		__asm__ volatile(ins " %1, %0" : "=" rc(r) : ac(in)); \
+		return out(r); \
 	}
 
-HOST2(h_add, _mm_add_)
-HOST2(h_sub, _mm_sub_)
-HOST2(h_mul, _mm_mul_)
-HOST2(h_div, _mm_div_)
-HOST3(h_fmadd, _mm_fmadd_)
-HOST3(h_fmsub, _mm_fmsub_)
-HOST3(h_fnmadd, _mm_fnmsub_)
-HOST3(h_fnmsub, _mm_fnmadd_)
-HOST1(h_sqrt_d, RD(_mm_sqrt_sd(D(0), D(0))))
-HOST1(h_sqrt_s, RS(_mm_sqrt_ss(S(0))))
-HOST1(h_d2s, RS(_mm_cvtsd_ss(_mm_setzero_ps(), D(0))))
-HOST1(h_s2d, RD(_mm_cvtss_sd(_mm_setzero_pd(), S(0))))
-HOST1(h_l2d, RD(_mm_cvtsi64_sd(_mm_setzero_pd(), (i64)a[0])))
-HOST1(h_l2s, RS(_mm_cvtsi64_ss(_mm_setzero_ps(), (i64)a[0])))
-HOST1(h_w2s, RS(_mm_cvtsi32_ss(_mm_setzero_ps(), (i32)a[0])))
-HOST1(h_d2l, (u64)_mm_cvtsd_si64(D(0)))
-HOST1(h_s2l, (u64)_mm_cvtss_si64(S(0)))
-HOST1(h_d2w, (u32)_mm_cvtsd_si32(D(0)))
-HOST1(h_feq, RD(_mm_cmpeq_sd(D(0), D(1))) & 1)
-HOST1(h_flt, RD(_mm_cmplt_sd(D(0), D(1))) & 1)
-HOST1(h_fle, RD(_mm_cmple_sd(D(0), D(1))) & 1)
+BOTH2(h_add, "add")
+BOTH2(h_sub, "sub")
+BOTH2(h_mul, "mul")
+BOTH2(h_div, "div")
+BOTH3(h_fmadd, "vfmadd213")
+BOTH3(h_fmsub, "vfmsub213")
+BOTH3(h_fnmadd, "vfnmsub213")
+BOTH3(h_fnmsub, "vfnmadd213")
+CONVERT(h_sqrt_d, "sqrtsd", double, "x", of_d, "x", D(0))
+CONVERT(h_sqrt_s, "sqrtss", float, "x", of_s, "x", S(0))
+CONVERT(h_d2s, "cvtsd2ss", float, "x", of_s, "x", D(0))
+CONVERT(h_s2d, "cvtss2sd", double, "x", of_d, "x", S(0))
+CONVERT(h_l2d, "cvtsi2sdq", double, "x", of_d, "r", a[0])
+CONVERT(h_l2s, "cvtsi2ssq", float, "x", of_s, "r", a[0])
+CONVERT(h_w2s, "cvtsi2ssl", float, "x", of_s, "r", (u32)a[0])
+CONVERT(h_d2l, "cvtsd2si", u64, "r", (u64), "x", D(0))
+CONVERT(h_s2l, "cvtss2si", u64, "r", (u64), "x", S(0))
+CONVERT(h_d2w, "cvtsd2si", u32, "r", (u64), "x", D(0))
+HOST2(h_feq, "cmpeqsd", double, D, 1 & of_d)
+HOST2(h_flt, "cmpltsd", double, D, 1 & of_d)
+HOST2(h_fle, "cmplesd", double, D, 1 & of_d)
 
 static const struct host_op {
 	u8 op, ty, at; /* result type, operand types */

@@ -15,6 +15,7 @@
 #include "runtime/user/elf.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
+#include "runtime/user/signal.h"
 #include "runtime/user/stack.h"
 #include "runtime/user/strace.h"
 
@@ -247,8 +248,10 @@ static int name_exe(struct linux_process *p, const struct elf_file *f)
 {
 	char buf[PATH_MAX];
 	p->exe = realpath(f->path, NULL);
+	if (!p->exe) /* a memory file has no other name */
+		p->exe = strdup(f->path);
 	if (!p->exe)
-		return -errno;
+		return -ENOMEM;
 	snprintf(buf, sizeof(buf), "%s", p->exe);
 	path_to_guest(p, buf);
 	p->exe_guest = strdup(buf);
@@ -321,6 +324,7 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 	int r = check_abi(f, p->abi, why, n);
 	if (r)
 		return r;
+	signal_inherit(p);
 	r = vm_new(g, AS_IDENTITY, 0, &linux_hooks, cfg, &vm);
 	if (r)
 		return r;

@@ -161,24 +161,27 @@ int signal_host_action(struct linux_process *p, int sig)
 	return set_host_action(p, sig, &act);
 }
 
+void signal_inherit(struct linux_process *p)
+{
+	for (int s = 1; s <= LINUX_NSIG; s++) {
+		struct host_action old;
+		if (call4(SYS_rt_sigaction, (u64)s, 0, (u64)&old, 8) == 0 &&
+		    old.handler == HOST_SIG(1))
+			p->action[s].handler = 1;
+	}
+}
+
 int signal_init(struct linux_process *p)
 {
 	p->sighost = calloc(1, sizeof(*p->sighost));
 	if (!p->sighost)
 		return -ENOMEM;
 	for (int s = 1; s <= LINUX_NSIG; s++) {
-		struct host_action old;
-		if (s == SIGKILL || s == SIGSTOP ||
-		    call4(SYS_rt_sigaction, (u64)s, 0, (u64)&old, 8) < 0)
+		if (!(SIGNAL_BIT(s) & NEVER_BLOCKED))
 			continue;
-		/* Ignored signals stay ignored over execve. */
-		if (old.handler == HOST_SIG(1))
-			p->action[s].handler = 1;
-		if (SIGNAL_BIT(s) & NEVER_BLOCKED) {
-			int r = signal_host_action(p, s);
-			if (r)
-				return r;
-		}
+		int r = signal_host_action(p, s);
+		if (r)
+			return r;
 	}
 	return 0;
 }

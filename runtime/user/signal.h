@@ -17,8 +17,13 @@
 #define SIGNAL_BIT(sig) ((u64)1 << ((sig)-1))
 
 /*
- * Take over the process's signals, inheriting what is ignored; later give
- * them back as they were. 0 or -errno.
+ * Signals ignored on the host are ignored by the new program, as execve has
+ * it. Before vm_new, whose fault handler hides SIGSEGV's disposition.
+ */
+void signal_inherit(struct linux_process *p);
+/*
+ * Take over the process's signals; later give them back as they were. 0 or
+ * -errno.
  */
 int signal_init(struct linux_process *p);
 void signal_fini(struct linux_process *p);

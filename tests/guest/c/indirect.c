@@ -5,8 +5,9 @@ typedef uint64_t (*op)(uint64_t);
 
 #define OPS \
 	X(0) \
-	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) \
-	    X(14) X(15)
+	X(1) \
+	X(2) \
+	X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define X(n) \
 	static uint64_t f##n(uint64_t v) \
 	{ \

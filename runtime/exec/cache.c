@@ -10,6 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* A child of a process with more code than this starts with none. */
+#define FORK_COPY_MAX ((size_t)8 << 20)
+
 static int open_file(size_t size)
 {
 	int fd = memfd_create("metic-code", MFD_CLOEXEC);
@@ -41,6 +44,13 @@ static int map_both(struct exec *ex)
 	return map_view(&ex->rx, ex->fd, ex->size, PROT_READ | PROT_EXEC);
 }
 
+void cache_drop_snapshot(struct exec *ex)
+{
+	if (ex->fd >= 0)
+		close(ex->fd);
+	ex->fd = -1;
+}
+
 int cache_init(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
@@ -51,8 +61,7 @@ int cache_init(struct exec *ex)
 		return ex->fd;
 	int err = map_both(ex);
 	/* the mappings keep the file; a guest must not see a descriptor */
-	close(ex->fd);
-	ex->fd = -1;
+	cache_drop_snapshot(ex);
 	if (err)
 		return err;
 	err = ex->host->thunks(ex->vm->guest, ex->rw, (u64)(uintptr_t)ex->rx,
@@ -74,24 +83,36 @@ void cache_reset(struct exec *ex)
 	ex->used = ex->thunk_size;
 }
 
-int cache_fork_child(struct exec *ex)
+/*
+ * The copy is made before the fork, while the lock keeps others from
+ * patching: after it the parent would go on changing what the child reads.
+ */
+void cache_snapshot(struct exec *ex)
 {
-	int fd = open_file(ex->size);
-	if (fd < 0)
-		return fd;
-	for (size_t done = 0; done < ex->used;) {
-		ssize_t n = write(fd, ex->rw + done, ex->used - done);
-		if (n <= 0) {
-			close(fd);
-			return n < 0 ? -errno : -EIO;
-		}
-		done += (size_t)n;
+	if (ex->used <= FORK_COPY_MAX)
+		ex->fd = open_file(ex->size);
+	for (size_t done = 0; ex->fd >= 0 && done < ex->used;) {
+		ssize_t n = write(ex->fd, ex->rw + done, ex->used - done);
+		if (n <= 0)
+			cache_drop_snapshot(ex);
+		else
+			done += (size_t)n;
 	}
-	ex->fd = fd;
-	int err = map_both(ex);
-	close(fd);
-	ex->fd = -1;
-	return err;
+}
+
+bool cache_use_snapshot(struct exec *ex)
+{
+	bool warm = ex->fd >= 0;
+	if (!warm)
+		ex->fd = open_file(ex->size);
+	if (ex->fd < 0 || map_both(ex) < 0)
+		return false;
+	cache_drop_snapshot(ex);
+	if (warm)
+		return true;
+	struct backend_thunks t; /* the same ones at the same place */
+	return ex->host->thunks(ex->vm->guest, ex->rw,
+	    (u64)(uintptr_t)ex->rx, ex->size, &t) == 0;
 }
 
 bool cache_contains(const struct exec *ex, u64 rx)

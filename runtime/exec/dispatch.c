@@ -38,18 +38,8 @@ void exec_leave_code(struct vcpu *v)
 	atomic_store(&v->in_code, 0);
 }
 
-/* Forget every translation. The caller is outside code. */
-static void flush(struct metic_vm *vm)
+void exec_reset_tables(struct exec *ex)
 {
-	struct exec *ex = vm->exec;
-	pthread_mutex_lock(&vm->lock);
-	pthread_mutex_lock(&ex->lock);
-	atomic_store(&ex->flushing, true);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		exec_request(o, REQ_FLUSH);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		while (atomic_load(&o->in_code))
-			sched_yield();
 	memset((void *)ex->hash, 0, sizeof(*ex->hash) << TB_HASH_BITS);
 	memset(ex->pages, 0, sizeof(*ex->pages) << PAGE_HASH_BITS);
 	if (ex->host) {
@@ -62,6 +52,21 @@ static void flush(struct metic_vm *vm)
 	ex->hi = 0;
 	arena_reset(&ex->meta);
 	atomic_fetch_add(&ex->epoch, 1);
+}
+
+/* Forget every translation. The caller is outside code. */
+static void flush(struct metic_vm *vm)
+{
+	struct exec *ex = vm->exec;
+	pthread_mutex_lock(&vm->lock);
+	pthread_mutex_lock(&ex->lock);
+	atomic_store(&ex->flushing, true);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		exec_request(o, REQ_FLUSH);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		while (atomic_load(&o->in_code))
+			sched_yield();
+	exec_reset_tables(ex);
 	atomic_store(&ex->flushing, false);
 	vm->stats.flushes++;
 	pthread_mutex_unlock(&ex->lock);

@@ -69,7 +69,7 @@ struct exec {
 	pthread_mutex_t lock;
 
 	/* code cache: one memory object mapped twice */
-	int fd;
+	int fd; /* of a forked child's copy, while forking; else -1 */
 	u8 *rw, *rx;
 	size_t size, used, thunk_size;
 	struct backend_thunks thunks;
@@ -96,7 +96,13 @@ struct exec {
 int cache_init(struct exec *ex);
 void cache_free(struct exec *ex);
 void cache_reset(struct exec *ex);
-int cache_fork_child(struct exec *ex);
+/* Before fork: copy the code for the child; too much or no memory: do not. */
+void cache_snapshot(struct exec *ex);
+void cache_drop_snapshot(struct exec *ex);
+/* In the child: make the copy its cache; false: the host failed. */
+bool cache_use_snapshot(struct exec *ex);
+/* Empty all block tables and the cache; nobody is in code, lock is held. */
+void exec_reset_tables(struct exec *ex);
 bool cache_contains(const struct exec *ex, u64 rx);
 static inline u8 *cache_rw(const struct exec *ex, u64 rx)
 {

@@ -183,10 +183,14 @@ void exec_fork_prepare(struct metic_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	pthread_mutex_lock(&vm->exec->lock);
 	pthread_rwlock_rdlock(&vm->map.lock);
+	if (vm->exec->host)
+		cache_snapshot(vm->exec);
 }
 
 void exec_fork_parent(struct metic_vm *vm)
 {
+	if (vm->exec->host)
+		cache_drop_snapshot(vm->exec);
 	pthread_rwlock_unlock(&vm->map.lock);
 	pthread_mutex_unlock(&vm->exec->lock);
 	pthread_mutex_unlock(&vm->lock);
@@ -212,7 +216,15 @@ int exec_fork_child(struct vcpu *v)
 		fault_free(o);
 		free(o);
 	}
-	return vm->exec->host ? cache_fork_child(vm->exec) : 0;
+	struct exec *ex = vm->exec;
+	if (!ex->host)
+		return 0;
+	bool warm = ex->fd >= 0;
+	if (!cache_use_snapshot(ex))
+		return -ENOMEM;
+	if (!warm)
+		exec_reset_tables(ex);
+	return 0;
 }
 
 static const char *const reason_names[EXIT_NREASONS] = {

@@ -26,19 +26,19 @@ static i64 claim_span(struct linux_process *p, const struct elf_file *f,
 
 	if (f->eh.e_type == ET_EXEC) {
 		i64 r = mm_mmap(p, f->lo, len, PROT_NONE,
-		    flags | MAP_FIXED_NOREPLACE, -1, 0, f->path);
+		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
 		return r < 0 ? r : 0;
 	}
 	if (hint) {
 		gva_t at = ALIGN_UP(hint, f->align);
 		i64 r = mm_mmap(p, at, len, PROT_NONE,
-		    flags | MAP_FIXED_NOREPLACE, -1, 0, f->path);
+		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
 		if (r >= 0)
 			return r - (i64)f->lo;
 	}
 	/* Too much, then cut to the alignment. */
 	u64 slack = f->align - HOST_PAGE;
-	i64 r = mm_mmap(p, 0, len + slack, PROT_NONE, flags, -1, 0, f->path);
+	i64 r = mm_mmap(p, 0, len + slack, PROT_NONE, flags, -1, 0, NULL);
 	if (r < 0)
 		return r;
 	gva_t got = (gva_t)r, at = ALIGN_UP(got, f->align);
@@ -67,7 +67,7 @@ static i64 map_segment(struct linux_process *p, const struct elf_file *f,
 	if (ph->p_filesz) {
 		i64 r = mm_mmap(p, start, anon - start, prot,
 		    MAP_PRIVATE | MAP_FIXED, f->fd,
-		    ALIGN_DOWN(ph->p_offset, HOST_PAGE), f->path);
+		    ALIGN_DOWN(ph->p_offset, HOST_PAGE), NULL);
 		if (r < 0)
 			return r;
 		/* The page's bytes after the file part start as zero. */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
@@ -192,14 +193,24 @@ static void wait_for_tasks(struct linux_process *p)
 		pthread_join(p->last_thread, NULL);
 }
 
+/* The thread's name is the program's, for ps and /proc/self/comm. */
+static void set_comm(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	prctl(PR_SET_NAME, slash ? slash + 1 : path);
+}
+
 int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 {
 	struct linux_process *p = vm->kernel;
 	struct linux_task *t = p->tasks;
+	char comm[16] = "";
 	int err = signal_init(p);
 	u64 mask = signal_host_set(~(u64)0);
 
 	if (err == 0) {
+		prctl(PR_GET_NAME, comm);
+		set_comm(p->cfg.prog);
 		t->tid = gettid();
 		t->leader = true;
 		t->sigmask = mask;
@@ -209,6 +220,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		wait_for_tasks(p);
 		/* exit(2) of the last thread ends the process, too. */
 		*ex = p->end;
+		prctl(PR_SET_NAME, comm);
 	}
 	signal_fini(p);
 	u64 args[6] = { SIG_SETMASK, (u64)&mask, 0, 8 };

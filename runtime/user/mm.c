@@ -37,6 +37,15 @@ static void drop_code(struct linux_process *p, gva_t start, gva_t end)
 	}
 }
 
+/*
+ * Code appears in [start, end): blocks that ended there in a fetch fault,
+ * for want of it, are out of date. They may begin or end a little before.
+ */
+static void fresh_code(struct linux_process *p, gva_t start, gva_t end)
+{
+	exec_invalidate(p->vm, start - 4, end, false);
+}
+
 /* The first hole of the record in [a, end): its borders, or false. */
 static bool next_hole(struct linux_process *p, gva_t a, gva_t end, gva_t *lo,
     gva_t *hi)
@@ -141,6 +150,8 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		map_clear(&p->vm->map, r.start, r.end);
 		return -ENOMEM;
 	}
+	if (prot & PROT_EXEC)
+		fresh_code(p, r.start, r.end);
 	return (i64)r.start;
 }
 
@@ -224,6 +235,8 @@ static int protect_locked(struct linux_process *p, gva_t start, gva_t end,
 		int e = map_protect(&p->vm->map, a, hi, prot & 7);
 		if (e)
 			return e;
+		if ((prot & PROT_EXEC) && !(r.prot & MAP_PROT_X))
+			fresh_code(p, a, hi);
 	}
 	return a < end ? -ENOMEM : 0;
 }
@@ -302,6 +315,8 @@ static i64 remap_locked(struct linux_process *p, gva_t old, u64 old_len,
 	r.start = (gva_t)got;
 	r.end = r.start + new_len;
 	int err = map_set(&p->vm->map, &r);
+	if (r.prot & MAP_PROT_X)
+		fresh_code(p, r.start, r.end);
 	return err ? err : (i64)r.start;
 }
 

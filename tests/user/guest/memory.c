@@ -1,0 +1,243 @@
+/* The address space: mmap, brk, mremap, mprotect, code that changes. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "check.h"
+
+#define PAGE 4096ul
+
+static char *map(void *at, size_t n, int prot, int flags)
+{
+	return mmap(at, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+static sigjmp_buf env;
+
+static void on_segv(int sig)
+{
+	siglongjmp(env, sig);
+}
+
+static int readable(volatile char *p)
+{
+	if (sigsetjmp(env, 1))
+		return 0;
+	(void)*p;
+	return 1;
+}
+
+static int writable(volatile char *p)
+{
+	if (sigsetjmp(env, 1))
+		return 0;
+	*p = *p;
+	return 1;
+}
+
+static void test_mmap(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *p = map(NULL, 8 * PAGE, rw, 0);
+	CHECK(p != MAP_FAILED && p[0] == 0 && p[8 * PAGE - 1] == 0);
+	p[3 * PAGE] = 7;
+	/* a fixed mapping over the middle */
+	CHECK(map(p + 2 * PAGE, 3 * PAGE, rw, MAP_FIXED) == p + 2 * PAGE);
+	CHECK(p[3 * PAGE] == 0);
+	CHECK(map(p + 2 * PAGE, PAGE, rw, MAP_FIXED_NOREPLACE) == MAP_FAILED &&
+	    errno == EEXIST);
+	CHECK(munmap(p + PAGE, 2 * PAGE) == 0);
+	CHECK(readable(p) && !readable(p + PAGE) && !readable(p + 3 * PAGE - 1));
+	CHECK(readable(p + 3 * PAGE));
+	CHECK(munmap(p + PAGE, 2 * PAGE) == 0); /* nothing there: fine */
+	CHECK(map(p + PAGE, PAGE, rw, MAP_FIXED_NOREPLACE) == p + PAGE);
+	CHECK(munmap(p, 8 * PAGE) == 0);
+	/* a hint that is free is taken */
+	char *q = map(p, PAGE, rw, 0);
+	CHECK(q == p && munmap(q, PAGE) == 0);
+	CHECK(map(NULL, 0, rw, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(map((void *)123, PAGE, rw, MAP_FIXED) == MAP_FAILED &&
+	    errno == EINVAL);
+	CHECK(map((void *)0x7ffffffff000, PAGE, rw, MAP_FIXED) == MAP_FAILED &&
+	    errno == ENOMEM);
+	CHECK(map(NULL, ~0ul - PAGE, rw, 0) == MAP_FAILED && errno == ENOMEM);
+	CHECK(munmap((void *)1, PAGE) < 0 && errno == EINVAL);
+	CHECK(mmap(NULL, PAGE, rw, MAP_PRIVATE, -1, 0) == MAP_FAILED &&
+	    errno == EBADF);
+}
+
+static void test_file(void)
+{
+	char name[] = "/tmp/memXXXXXX", buf[4];
+	int fd = mkstemp(name);
+	CHECK(fd >= 0);
+	CHECK(ftruncate(fd, 3 * PAGE) == 0);
+	CHECK(pwrite(fd, "one", 3, PAGE) == 3);
+	char *s = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	    PAGE);
+	char *c = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+	    PAGE);
+	CHECK(s != MAP_FAILED && c != MAP_FAILED && !memcmp(c, "one", 3));
+	c[0] = 'X';
+	CHECK(s[0] == 'o');
+	s[1] = 'Z';
+	CHECK(msync(s, PAGE, MS_SYNC) == 0);
+	CHECK(pread(fd, buf, 3, PAGE) == 3 && !memcmp(buf, "oZe", 3));
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 77) == MAP_FAILED &&
+	    errno == EINVAL);
+	munmap(s, PAGE);
+	munmap(c, PAGE);
+	close(fd);
+	unlink(name);
+}
+
+static void test_mprotect(void)
+{
+	char *p = map(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, 0);
+	CHECK(mprotect(p + PAGE, 2 * PAGE, PROT_READ) == 0);
+	CHECK(writable(p) && !writable(p + PAGE) && readable(p + PAGE));
+	CHECK(!writable(p + 2 * PAGE) && writable(p + 3 * PAGE));
+	CHECK(mprotect(p, PAGE, PROT_NONE) == 0 && !readable(p));
+	CHECK(mprotect(p, 4 * PAGE, PROT_READ | PROT_WRITE) == 0);
+	CHECK(writable(p) && writable(p + 2 * PAGE));
+	munmap(p + PAGE, PAGE);
+	CHECK(mprotect(p, 4 * PAGE, PROT_READ) < 0 && errno == ENOMEM);
+	CHECK(mprotect(p + 1, PAGE, PROT_READ) < 0 && errno == EINVAL);
+	CHECK(mprotect(p, 0, PROT_READ) == 0);
+	munmap(p, 4 * PAGE);
+}
+
+static void test_mremap(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *p = map(NULL, 4 * PAGE, rw, 0);
+	memset(p, 5, 4 * PAGE);
+	char *q = mremap(p, 4 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED && q[0] == 5 && q[4 * PAGE - 1] == 5);
+	CHECK(q[4 * PAGE] == 0 && q[64 * PAGE - 1] == 0);
+	if (q != p)
+		CHECK(!readable(p));
+	CHECK(mremap(q, 64 * PAGE, 2 * PAGE, 0) == q);
+	CHECK(readable(q) && !readable(q + 2 * PAGE));
+	char *r = map(NULL, 8 * PAGE, rw, 0);
+	CHECK(mremap(q, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		  r + 4 * PAGE) == r + 4 * PAGE);
+	CHECK(!readable(q) && r[4 * PAGE] == 5 && r[6 * PAGE] == 0);
+	CHECK(mremap(r + 1, PAGE, PAGE, 0) == MAP_FAILED && errno == EINVAL);
+	munmap(r, 8 * PAGE);
+	CHECK(mremap(r, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED &&
+	    errno == EFAULT);
+}
+
+static void test_madvise(void)
+{
+	char *p = map(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, 0);
+	p[0] = p[PAGE] = 1;
+	CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 1);
+	munmap(p + PAGE, PAGE);
+	CHECK(madvise(p, 2 * PAGE, MADV_DONTNEED) < 0 && errno == ENOMEM);
+	CHECK(madvise(p, PAGE, 9999) < 0 && errno == EINVAL);
+	CHECK(mlock(p, PAGE) == 0 && munlock(p, PAGE) == 0);
+	unsigned char vec[2];
+	CHECK(mincore(p, PAGE, vec) == 0);
+	CHECK(mincore(p, 2 * PAGE, vec) < 0 && errno == ENOMEM);
+	munmap(p, PAGE);
+}
+
+static void test_brk(void)
+{
+	char *b = sbrk(0);
+	CHECK(sbrk(100) == b && sbrk(0) == b + 100);
+	b[0] = b[99] = 1;
+	CHECK(sbrk(10 * (long)PAGE) == b + 100);
+	b[10 * PAGE] = 2;
+	CHECK(brk(b) == 0 && sbrk(0) == b);
+	CHECK(sbrk(11 * (long)PAGE) == b && b[10 * PAGE] == 0);
+	CHECK(brk(b) == 0);
+	CHECK(brk((void *)~0ul) < 0 && errno == ENOMEM);
+	CHECK(sbrk(0) == b);
+}
+
+#if defined(__riscv)
+/* a0 = value; ret */
+static void put_code(uint32_t *p, unsigned value)
+{
+	p[0] = 0x00000513 | value << 20;
+	p[1] = 0x00008067;
+}
+
+static void test_code(void)
+{
+	const int rwx = PROT_READ | PROT_WRITE | PROT_EXEC;
+	uint32_t *p = (void *)map(NULL, 2 * PAGE, rwx, 0);
+	int (*fn)(void) = (int (*)(void))(void *)p;
+	for (unsigned i = 0; i < 200; i++) {
+		put_code(p, i);
+		__builtin___clear_cache((char *)p, (char *)(p + 2));
+		CHECK(fn() == (int)i);
+		put_code(p, i + 1);
+		__asm__ volatile("fence.i" ::: "memory");
+		CHECK(fn() == (int)i + 1);
+	}
+	/* write with one protection, run with the other */
+	for (unsigned i = 0; i < 50; i++) {
+		CHECK(mprotect(p, PAGE, PROT_READ | PROT_WRITE) == 0);
+		put_code(p, i + 300);
+		CHECK(mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0);
+		CHECK(fn() == (int)i + 300);
+	}
+	/* no execution without X, none after munmap, new code after mmap */
+	CHECK(mprotect(p, PAGE, PROT_READ) == 0);
+	if (sigsetjmp(env, 1) == 0) {
+		fn();
+		CHECK(!"ran");
+	}
+	munmap(p, PAGE);
+	if (sigsetjmp(env, 1) == 0) {
+		fn();
+		CHECK(!"ran");
+	}
+	CHECK(map(p, PAGE, rwx, MAP_FIXED) == (char *)p);
+	put_code(p, 77);
+	CHECK(fn() == 77);
+	CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0);
+	put_code(p, 78);
+	CHECK(fn() == 78);
+	/* across fork: each has its own */
+	pid_t pid = fork();
+	if (pid == 0) {
+		put_code(p, 79);
+		__builtin___clear_cache((char *)p, (char *)(p + 2));
+		_exit(fn());
+	}
+	int st;
+	CHECK(waitpid(pid, &st, 0) == pid && WEXITSTATUS(st) == 79);
+	CHECK(fn() == 78);
+	munmap(p, 2 * PAGE);
+}
+#else
+static void test_code(void)
+{
+}
+#endif
+
+int main(void)
+{
+	struct sigaction sa;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_segv;
+	sigaction(SIGSEGV, &sa, NULL);
+	test_mmap();
+	test_file();
+	test_mprotect();
+	test_mremap();
+	test_madvise();
+	test_brk();
+	test_code();
+	puts("ok");
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* What a program is told about itself: auxv, /proc/self. */
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+
+#include "check.h"
+
+extern char **environ;
+static char buf[1 << 20];
+
+static size_t slurp(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t k;
+	CHECK(fd >= 0);
+	while ((k = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0)
+		n += (size_t)k;
+	CHECK(k == 0);
+	close(fd);
+	buf[n] = 0;
+	return n;
+}
+
+/* The line of maps that holds p must have perms and, if set, end in name. */
+static void check_map(const void *p, const char *perms, const char *name)
+{
+	slurp("/proc/self/maps");
+	for (char *line = strtok(buf, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long lo, hi;
+		char got[8];
+		CHECK(sscanf(line, "%lx-%lx %4s", &lo, &hi, got) == 3);
+		if ((unsigned long)p < lo || (unsigned long)p >= hi)
+			continue;
+		CHECK(!strcmp(got, perms));
+		if (name)
+			CHECK(strlen(line) >= strlen(name) &&
+			    !strcmp(line + strlen(line) - strlen(name), name));
+		return;
+	}
+	CHECK(!"in maps");
+}
+
+int main(int argc, char **argv)
+{
+	char exe[4096];
+	struct utsname un;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	CHECK(n > 0);
+	exe[n] = 0;
+	CHECK(strstr(exe, "procfs"));
+	snprintf(buf, sizeof(buf), "/proc/%d/exe", getpid());
+	char exe2[4096];
+	CHECK(readlink(buf, exe2, sizeof(exe2)) == n && !memcmp(exe, exe2, n));
+
+	/* /proc/self/exe is this file */
+	ElfW(Ehdr) eh;
+	int fd = open("/proc/self/exe", O_RDONLY);
+	CHECK(fd >= 0 && read(fd, &eh, sizeof(eh)) == sizeof(eh));
+	close(fd);
+	CHECK(!memcmp(eh.e_ident, ELFMAG, SELFMAG));
+
+	size_t len = slurp("/proc/self/cmdline"), at = 0;
+	for (int i = 0; i < argc; i++) {
+		CHECK(!strcmp(buf + at, argv[i]));
+		at += strlen(argv[i]) + 1;
+	}
+	CHECK(at == len);
+	len = slurp("/proc/self/environ");
+	at = 0;
+	for (int i = 0; environ[i] && at < len; i++) {
+		CHECK(!strcmp(buf + at, environ[i]));
+		at += strlen(environ[i]) + 1;
+	}
+	CHECK(slurp("/proc/self/auxv") % 16 == 0);
+	CHECK(((ElfW(auxv_t) *)(void *)buf)->a_type != 0);
+	slurp("/proc/self/comm");
+	CHECK(!strncmp(buf, "procfs", 6));
+	slurp("/proc/self/stat");
+	int pid;
+	CHECK(sscanf(buf, "%d (procfs", &pid) == 1 && pid == getpid());
+
+	void *heap = sbrk(0);
+	CHECK(sbrk(4096) == heap);
+	check_map(&heap, "rw-p", "[stack]");
+	check_map((void *)main, "r-xp", exe);
+	check_map(heap, "rw-p", "[heap]");
+	void *p = mmap(NULL, 4096, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	    0);
+	check_map(p, "---s", NULL);
+
+	CHECK(getauxval(AT_PAGESZ) == 4096);
+	CHECK(getauxval(AT_ENTRY) != 0 && getauxval(AT_PHNUM) == eh.e_phnum);
+	CHECK(getauxval(AT_UID) == getuid() && getauxval(AT_CLKTCK) == 100);
+	CHECK(getauxval(AT_RANDOM) != 0 && getauxval(AT_SECURE) == 0);
+	CHECK(strstr((char *)getauxval(AT_EXECFN), "procfs"));
+	const ElfW(Phdr) *ph = (void *)getauxval(AT_PHDR);
+	CHECK(ph && ph[0].p_type != 0);
+	CHECK(uname(&un) == 0 && !strcmp(un.sysname, "Linux"));
+#if defined(__riscv)
+	CHECK(!strcmp(un.machine, "riscv64"));
+	CHECK((getauxval(AT_HWCAP) & 0x112d) == 0x112d); /* IMAFDC */
+	slurp("/proc/cpuinfo");
+	CHECK(strstr(buf, "isa\t\t: rv64imafdc"));
+#endif
+	/* glibc reads maps for the main thread's stack */
+	pthread_attr_t attr;
+	void *stack;
+	size_t size;
+	CHECK(pthread_getattr_np(pthread_self(), &attr) == 0);
+	CHECK(pthread_attr_getstack(&attr, &stack, &size) == 0);
+	CHECK((char *)&attr > (char *)stack &&
+	    (char *)&attr < (char *)stack + size);
+	puts("ok");
+	return 0;
+}

@@ -41,7 +41,7 @@
 #define ABI_NSLOTS 128 /* 8-byte words of guest state */
 #define ABI_NPIN 10
 #define ABI_NFPIN 12
-#define ABI_NTMP 64 /* spill words of one translation block */
+#define ABI_NTMP 512 /* spill words of one translation block */
 #define ABI_NHOST 16 /* words private to the backend */
 #define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
 

@@ -85,7 +85,10 @@ struct host_backend {
 	/* Write the thunks for this guest; 0 or -ENOSPC. */
 	int (*thunks)(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	    struct backend_thunks *out);
-	/* Compile cg->region; 0, or -ENOSPC when cap is too small. */
+	/*
+	 * Compile cg->region; 0, or -ENOSPC when cap is too small, -ENOMEM,
+	 * or -E2BIG when it has too many live values (interpret it).
+	 */
 	int (*compile)(struct codegen *cg);
 	/* Point a link site at `target` (host address), any thread running. */
 	void (*patch)(u8 *rw_site, u64 rx_site, u64 target);

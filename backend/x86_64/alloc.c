@@ -67,11 +67,28 @@ void mov_reg(struct cc *c, unsigned d, unsigned s)
 		asm_mov_rr(&c->a, 8, d, s);
 }
 
+/* The word is free after this op: it may be the op's memory operand. */
 static void drop_home(struct cc *c, struct val *v)
 {
-	if (v->home >= ABI_NSLOTS)
-		c->s.spills &= ~(1ull << (v->home - ABI_NSLOTS));
+	if (v->home >= ABI_NSLOTS) {
+		assert(c->nspills_done < ARRAY_LEN(c->spills_done));
+		c->spills_done[c->nspills_done++] =
+		    (u16)(v->home - ABI_NSLOTS);
+	}
 	v->home = HOME_NONE;
+}
+
+static void free_spills(struct cc *c, struct state *s)
+{
+	for (u32 k = 0; k < c->nspills_done; k++)
+		s->spills[c->spills_done[k]] = false;
+}
+
+void begin_op(struct cc *c)
+{
+	c->locked = 0;
+	free_spills(c, &c->s);
+	c->nspills_done = 0;
 }
 
 void consume(struct cc *c, ir_ref ref)
@@ -103,13 +120,13 @@ static void spill(struct cc *c, struct val *v)
 {
 	unsigned k = TMP_SPILL;
 
-	while (k < TMP_SAVE && (c->s.spills >> k & 1))
+	while (k < TMP_SAVE && c->s.spills[k])
 		k++;
 	if (k == TMP_SAVE) {
 		fail(c, -E2BIG);
 		return;
 	}
-	c->s.spills |= 1ull << k;
+	c->s.spills[k] = true;
 	v->home = (i16)(ABI_NSLOTS + k);
 	store_home(c, v);
 }
@@ -575,6 +592,7 @@ struct state *save_state(struct cc *c)
 		return NULL;
 	}
 	*s = c->s;
+	free_spills(c, s);
 	s->val = v;
 	memcpy(v, c->s.val, n * sizeof(*v));
 	return s;

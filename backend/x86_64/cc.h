@@ -76,7 +76,7 @@ struct state {
 	ir_ref owner[32]; /* of each host register, or IR_NONE */
 	ir_ref slot_val[ABI_NSLOTS]; /* known content, or IR_NONE */
 	bool slot_put[ABI_NSLOTS]; /* changed in this region */
-	u64 spills; /* words of tmp[] in use */
+	bool spills[ABI_NTMP]; /* words of tmp[] in use */
 	bool frm_set; /* FRM_SET was seen: the mode may lack a host mode */
 };
 
@@ -125,6 +125,8 @@ struct cc {
 	struct info *info;
 	struct state s;
 	u32 locked; /* host registers in use by the op being emitted */
+	u16 spills_done[64]; /* words of tmp[] free after it */
+	u32 nspills_done;
 	u8 slot_pin[ABI_NSLOTS]; /* host register or NOREG */
 	u64 boxed[2]; /* fp slots assumed boxed at entry (bit set) */
 	bool polls; /* a link may close a loop */
@@ -152,6 +154,8 @@ int scan(struct cc *c);
 ir_ref root(struct cc *c, ir_ref ref);
 bool value_const(struct cc *c, ir_ref ref, i64 *imm);
 u8 facts(struct cc *c, ir_ref ref);
+/* Before each op: nothing is locked. */
+void begin_op(struct cc *c);
 /* One operand use has been emitted. */
 void consume(struct cc *c, ir_ref ref);
 /* A register not locked, locked for this op. */
@@ -307,6 +311,6 @@ static inline struct opnd opnd_mem(struct mem m)
 
 /* Words of tmp[]: 0..2 for reference, then spills, then saves of cold.c. */
 #define TMP_SPILL 3
-#define TMP_SAVE 56
+#define TMP_SAVE (ABI_NTMP - 8)
 
 #endif

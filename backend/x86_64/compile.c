@@ -97,7 +97,7 @@ static int emit_block(struct cc *c, u32 b)
 	for (ir_ref ref = blk->first; ref < blk->first + blk->n; ref++) {
 		const struct ir_insn *i = &c->insn[ref];
 
-		c->locked = 0;
+		begin_op(c);
 		if (i->op == IR_NOP || c->info[ref].dead)
 			continue;
 		if (c->err || c->a.full)
@@ -135,7 +135,8 @@ void begin_version(struct cc *c)
 	memset(c->s.owner, 0, sizeof(c->s.owner));
 	memset(c->s.slot_val, 0, sizeof(c->s.slot_val));
 	memset(c->s.slot_put, 0, sizeof(c->s.slot_put));
-	c->s.spills = 0;
+	memset(c->s.spills, 0, sizeof(c->s.spills));
+	c->nspills_done = 0;
 	c->s.frm_set = false;
 	c->zf_ref = c->flag_ref = IR_NONE;
 	c->pc = c->r->pc;

@@ -197,6 +197,7 @@ static void cold_block(struct cc *c, struct cold *x)
 	c->s = *x->state;
 	c->pc = x->pc;
 	c->zf_ref = c->flag_ref = IR_NONE;
+	c->nspills_done = 0;
 	emit_blocks(c, (u32)x->arg);
 }
 

@@ -410,7 +410,7 @@ static void emit_copysign(struct cc *c, ir_ref ref)
 
 	unsigned t = alloc(c, true);
 	fp_bits(c, OP_ANDPS, t, b, single ? HOST_SIGN32 : HOST_SIGN64);
-	if (is_scratch(b))
+	if (is_scratch(b) && b != a)
 		unlock(c, b);
 	consume(c, i->a);
 	consume(c, i->b);
@@ -429,7 +429,9 @@ static void emit_canon(struct cc *c, ir_ref ref)
 	const struct ir_insn *i = &c->insn[ref];
 	unsigned w = width_of(i->type);
 
-	if (facts(c, i->a) & FACT_CANON) {
+	/* (A boxed f32 seen as an f64 is a NaN of another kind.) */
+	if ((facts(c, i->a) & FACT_CANON) &&
+	    (w == 4 || !(facts(c, i->a) & FACT_BOX))) {
 		define_alias(c, ref, i->a);
 		consume(c, i->a);
 		return;

@@ -250,7 +250,7 @@ static bool and_not(struct cc *c, ir_ref ref, unsigned w)
 	if (!not)
 		return false;
 	i64 k;
-	bool const_b = value_const(c, not->b, &k);
+	bool const_b = value_const(c, not->b, &k) && k == -1;
 	ir_ref y = const_b ? not->a : not->b;
 	unsigned ry = use_reg(c, y);
 	struct opnd o = fetch(c, x, w, TAKE_MEM);

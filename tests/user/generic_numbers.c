@@ -3,7 +3,7 @@
  * the names in syscalls.def. A file of its own because that header defines
  * the same macros as the host's.
  */
-#include "generic_numbers.h"
+#include "tests/user/generic_numbers.h"
 
 #define __ARCH_WANT_NEW_STAT
 #define __ARCH_WANT_SET_GET_RLIMIT

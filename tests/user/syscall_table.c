@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "generic_numbers.h"
+#include "tests/user/generic_numbers.h"
 #include "runtime/user/linux.h"
 
 /* As explained at the head of the table. */

@@ -91,7 +91,7 @@ static const char *find_program(const char *root, const char *name, char *out)
 	return name;
 }
 
-/* The guest's environment: ours, less METIC_*, as -E and -U change it. */
+/* The guest's environment: ours, as -E and then -U change it. */
 static char **make_environment(const struct options *o)
 {
 	extern char **environ;
@@ -106,7 +106,7 @@ static char **make_environment(const struct options *o)
 		const char *e = i < n ? environ[i] : o->set_env.item[i - n];
 		size_t len = strcspn(e, "=");
 		bool drop = false;
-		for (unsigned u = 0; i < n && u < o->unset_env.n; u++)
+		for (unsigned u = 0; u < o->unset_env.n; u++)
 			drop |= strlen(o->unset_env.item[u]) == len &&
 			    !strncmp(e, o->unset_env.item[u], len);
 		for (size_t j = 0; j < k && i >= n; j++) {

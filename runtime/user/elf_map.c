@@ -70,9 +70,10 @@ static i64 map_segment(struct linux_process *p, const struct elf_file *f,
 		    ALIGN_DOWN(ph->p_offset, HOST_PAGE), NULL);
 		if (r < 0)
 			return r;
-		/* The page's bytes after the file part start as zero. */
+		/* Zero to the end of the page, also past p_memsz: ld.so
+		   takes its first memory from there. */
 		if (end > file_end && (prot & PROT_WRITE))
-			memset((void *)file_end, 0, MIN(anon, end) - file_end);
+			memset((void *)file_end, 0, anon - file_end);
 	}
 	if (end > anon)
 		return mm_mmap(p, anon, end - anon, prot,

@@ -306,6 +306,12 @@ u64 signal_host_mask(u64 guest);
  */
 void signal_force(struct linux_task *t, const siginfo_t *info);
 
+/*
+ * Tell the VM's log what the task is about to die of: the signal, the exact
+ * pc, the instruction and the registers. report.c.
+ */
+void report_fault(struct linux_task *t, const siginfo_t *info);
+
 /* --- paths (path.c) and /proc (proc.c) ----------------------------------- */
 
 enum {

@@ -352,6 +352,7 @@ void signal_force(struct linux_task *t, const siginfo_t *info)
 
 	if (act.handler <= 1 || (t->sigmask & SIGNAL_BIT(sig)) ||
 	    enter_handler(t, info, &act)) {
+		report_fault(t, info);
 		/* A frame that cannot be written is SIGSEGV, too. */
 		signal_die(t->p, act.handler > 1 ? SIGSEGV : sig);
 		return;

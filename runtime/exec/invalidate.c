@@ -43,11 +43,12 @@ static bool invalidate_page(struct exec *ex, struct page *p, gva_t start,
 	return any;
 }
 
-/* Only what may be written can differ from what was translated. */
+/* Only what may be written, here or elsewhere, can have changed. */
 static bool may_change(struct metic_vm *vm, u64 page)
 {
 	struct map_range r;
-	return !map_find(&vm->map, page * HOST_PAGE, &r) || r.was_writable;
+	return !map_find(&vm->map, page * HOST_PAGE, &r) ||
+	    r.was_writable || r.shared;
 }
 
 void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify)

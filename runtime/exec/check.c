@@ -210,7 +210,10 @@ static bool compare(struct vcpu *v, struct tb *tb, struct check *c)
 	v->abi.frm = before.frm;
 	v->abi.pc = before.pc;
 	run_native(v, tb);
+	/* what the guest will be told; looking at memory moves it */
+	u64 fault_addr = v->abi.fault_addr;
 	size_t where = memory_differs(v, c);
+	v->abi.fault_addr = fault_addr;
 	bool same = !where && r.reason == c->reason &&
 	    !state_differs(&want, &v->abi);
 	if (!same)
@@ -228,7 +231,7 @@ bool check_step(struct vcpu *v)
 	struct tb *tb = tb_get(v, v->abi.pc, true);
 	bool ok = true;
 	if (tb && (tb->has_helper || v->abi.frm > RM_RUP || !ex->host)) {
-		struct interp_result r = exec_interp(v, tb, &exec_mem);
+		struct interp_result r = exec_interp_pc(v, tb);
 		c.reason = r.reason;
 		c.arg = r.arg;
 	} else if (tb) {

@@ -15,6 +15,8 @@
 
 #include <sched.h>
 
+#include "runtime/mem/access.h"
+
 void exec_enter_code(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
@@ -166,6 +168,41 @@ struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
 	return r;
 }
 
+static bool rounds_by_frm(const struct ir_region *r)
+{
+	for (u32 i = 0; i < r->ninsns; i++)
+		if (ir_rounds(r->insn[i].op) && r->insn[i].aux == RM_DYN)
+			return true;
+	return false;
+}
+
+/*
+ * While frm holds 5, 6 or 7 an instruction that rounds by it is refused.
+ * Blocks do not know that they may leave there, so go one by one.
+ */
+static struct interp_result interp_no_mode(struct vcpu *v, struct tb *tb)
+{
+	struct interp_result r = { .reason = EXIT_ILLEGAL, .pc = v->abi.pc };
+	const struct ir_region *one = translate_one(v, v->abi.pc);
+	if (!one)
+		return exec_interp(v, tb, &exec_mem);
+	if (rounds_by_frm(one)) {
+		mem_read(v, &r.arg, r.pc, sizeof(u32));
+		return r;
+	}
+	r = interp_run(v, v->vm->guest, one, &exec_mem, v->values);
+	v->abi.pc = r.pc;
+	if (r.reason == EXIT_MEMORY)
+		r.arg = v->guard_arg;
+	return r;
+}
+
+struct interp_result exec_interp_pc(struct vcpu *v, struct tb *tb)
+{
+	return v->abi.frm > RM_RMM ? interp_no_mode(v, tb) :
+				     exec_interp(v, tb, &exec_mem);
+}
+
 /* One block in the interpreter; false: leave the run loop. */
 static bool interp_step(struct vcpu *v)
 {
@@ -176,7 +213,7 @@ static bool interp_step(struct vcpu *v)
 		v->abi.budget -= tb->insns;
 	}
 	v->vm->stats.interp_blocks++;
-	struct interp_result r = exec_interp(v, tb, &exec_mem);
+	struct interp_result r = exec_interp_pc(v, tb);
 	return exec_handle_exit(v, r.reason, r.arg);
 }
 

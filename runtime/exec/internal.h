@@ -112,6 +112,8 @@ static inline u8 *cache_rw(const struct exec *ex, u64 rx)
 /* tables.c: need lock unless said otherwise */
 struct tb *tb_find(const struct exec *ex, gva_t pc); /* lock-free */
 struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */
+/* The blocks of one guest page, or NULL. */
+struct page *page_find(const struct exec *ex, u64 number);
 int tb_insert(struct exec *ex, struct tb *tb);
 void tb_kill(struct exec *ex, struct tb *tb);
 void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to);
@@ -123,11 +125,18 @@ gva_t tb_guest_pc(const struct tb *tb, u64 rx);
  * (flush and retry). with_ir keeps the IR for the interpreter. Takes lock.
  */
 struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
+/*
+ * The one instruction at pc as it was lifted, for the interpreter; valid
+ * until v's next call, NULL when the host is out of memory.
+ */
+const struct ir_region *translate_one(struct vcpu *v, gva_t pc);
 
 /* dispatch.c */
 const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
 struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
     const struct interp_mem *mem);
+/* The block at abi.pc, or one instruction of it if frm is no mode. */
+struct interp_result exec_interp_pc(struct vcpu *v, struct tb *tb);
 void exec_enter_code(struct vcpu *v);
 void exec_leave_code(struct vcpu *v);
 /* What `event` says; in_code is clear around it. */

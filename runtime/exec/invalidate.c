@@ -51,23 +51,45 @@ static bool may_change(struct metic_vm *vm, u64 page)
 	    r.was_writable || r.shared;
 }
 
+/* One page, if it has code that the change concerns. */
+static bool visit(struct exec *ex, struct page *p, gva_t start, gva_t end,
+    bool verify)
+{
+	gva_t a = p->number * HOST_PAGE;
+	if (a >= end || a + HOST_PAGE <= start || !p->tbs ||
+	    (verify && !may_change(ex->vm, p->number)))
+		return false;
+	return invalidate_page(ex, p, start, end, verify);
+}
+
+/* Few pages are looked up one by one, many by walking the whole table. */
+static bool visit_range(struct exec *ex, gva_t start, gva_t end, bool verify)
+{
+	const size_t buckets = (size_t)1 << PAGE_HASH_BITS;
+	bool any = false;
+	start = MAX(start, ex->lo);
+	end = MIN(end, ex->hi);
+	if (start >= end)
+		return false;
+	u64 first = start / HOST_PAGE, last = (end - 1) / HOST_PAGE;
+	if (last - first < buckets) {
+		for (u64 n = first; n <= last; n++) {
+			struct page *p = page_find(ex, n);
+			any |= p && visit(ex, p, start, end, verify);
+		}
+		return any;
+	}
+	for (size_t i = 0; i < buckets; i++)
+		for (struct page *p = ex->pages[i]; p; p = p->next)
+			any |= visit(ex, p, start, end, verify);
+	return any;
+}
+
 void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify)
 {
 	struct exec *ex = vm->exec;
-	bool any = false;
 	pthread_mutex_lock(&ex->lock);
-	start = MAX(start, ex->lo);
-	end = MIN(end, ex->hi);
-	for (size_t i = 0; start < end && i < (size_t)1 << PAGE_HASH_BITS;
-	     i++) {
-		for (struct page *p = ex->pages[i]; p; p = p->next) {
-			gva_t a = p->number * HOST_PAGE;
-			if (a >= end || a + HOST_PAGE <= start || !p->tbs ||
-			    (verify && !may_change(vm, p->number)))
-				continue;
-			any |= invalidate_page(ex, p, start, end, verify);
-		}
-	}
+	bool any = visit_range(ex, start, end, verify);
 	pthread_mutex_unlock(&ex->lock);
 	if (!any)
 		return;

@@ -59,12 +59,19 @@ gva_t tb_guest_pc(const struct tb *tb, u64 rx)
 	return tb->pc + (lo ? tb->map[lo - 1].guest_off : 0);
 }
 
-static int add_to_page(struct exec *ex, struct tb *tb, u64 number)
+struct page *page_find(const struct exec *ex, u64 number)
 {
-	struct page **head = &ex->pages[hash_page(number)], *p = *head;
+	struct page *p = ex->pages[hash_page(number)];
 	while (p && p->number != number)
 		p = p->next;
+	return p;
+}
+
+static int add_to_page(struct exec *ex, struct tb *tb, u64 number)
+{
+	struct page *p = page_find(ex, number);
 	if (!p) {
+		struct page **head = &ex->pages[hash_page(number)];
 		p = arena_new(&ex->meta, struct page, 1);
 		if (!p)
 			return -ENOMEM;

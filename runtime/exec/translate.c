@@ -66,13 +66,12 @@ static void dump_host(const struct metic_vm *vm, const struct codegen *cg)
  * Lift from guest memory, which may go away under us (a file truncated by
  * somebody else): then false. The hash covers the bytes that were lifted.
  */
-static bool lift(struct vcpu *v, gva_t pc, u64 *hash)
+static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, u64 *hash)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
 	struct lift_opts o = {
-		.max_insns = vm->cfg.max_insns ? vm->cfg.max_insns :
-		    TB_MAX_INSNS,
+		.max_insns = max_insns,
 		.side_exits = true,
 		.user = true,
 	};
@@ -98,16 +97,16 @@ static bool lift(struct vcpu *v, gva_t pc, u64 *hash)
 	return !ex->region.failed;
 }
 
-/* A copy of the region that lives as long as the block tables. */
-static struct ir_region *keep_ir(struct exec *ex)
+/* A copy of the region in an arena that lives longer. */
+static struct ir_region *keep_ir(struct exec *ex, struct arena *a)
 {
 	const struct ir_region *r = &ex->region;
-	struct ir_region *k = arena_alloc(&ex->meta, sizeof(*k));
+	struct ir_region *k = arena_alloc(a, sizeof(*k));
 	if (!k)
 		return NULL;
 	*k = *r;
 	k->arena = NULL;
-	k->insn = arena_new(&ex->meta, struct ir_insn, r->ninsns);
+	k->insn = arena_new(a, struct ir_insn, r->ninsns);
 	if (!k->insn)
 		return NULL;
 	memcpy(k->insn, r->insn, r->ninsns * sizeof(*r->insn));
@@ -164,8 +163,9 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
 	u64 t0 = now_ns();
+	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
 	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
-	if (!tb || !lift(v, pc, &tb->hash))
+	if (!tb || !lift(v, pc, max, &tb->hash))
 		return NULL;
 	tb->pc = pc;
 	tb->len = ex->region.guest_len;
@@ -178,7 +178,7 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	};
 	translate_passes(vm->guest, &ex->region, &po);
 	tb->has_helper = uses_helper(&ex->region);
-	if (with_ir && !(tb->ir = keep_ir(ex)))
+	if (with_ir && !(tb->ir = keep_ir(ex, &ex->meta)))
 		return NULL;
 	if (ex->host && vm->cfg.tier != TIER_INTERP && compile(ex, tb) != 0)
 		return NULL;
@@ -207,4 +207,17 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 		tb = translate(v, pc, with_ir);
 	pthread_mutex_unlock(&ex->lock);
 	return tb;
+}
+
+const struct ir_region *translate_one(struct vcpu *v, gva_t pc)
+{
+	struct exec *ex = v->vm->exec;
+	const struct ir_region *r = NULL;
+	u64 hash;
+	arena_reset(&v->arena);
+	pthread_mutex_lock(&ex->lock);
+	if (lift(v, pc, 1, &hash))
+		r = keep_ir(ex, &v->arena);
+	pthread_mutex_unlock(&ex->lock);
+	return r;
 }

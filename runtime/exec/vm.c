@@ -141,6 +141,7 @@ struct vcpu *vcpu_new(struct metic_vm *vm)
 	if (!v)
 		return NULL;
 	v->vm = vm;
+	arena_init(&v->arena);
 	v->abi.service = exec_service;
 	v->abi.reference = exec_reference;
 	v->abi.reference_mem = exec_reference_mem;
@@ -175,6 +176,7 @@ void vcpu_free(struct vcpu *v)
 	if (v->call_stack)
 		munmap(v->call_stack, CALL_STACK_SIZE);
 	fault_free(v);
+	arena_free(&v->arena);
 	free(v);
 }
 
@@ -214,6 +216,7 @@ int exec_fork_child(struct vcpu *v)
 			munmap(o->call_stack, CALL_STACK_SIZE);
 		munmap(o->values, IR_MAX_INSNS * sizeof(u64));
 		fault_free(o);
+		arena_free(&o->arena);
 		free(o);
 	}
 	struct exec *ex = vm->exec;

@@ -1,6 +1,7 @@
 /*
  * machine.h - the smallest machine that runs lifted code: the interpreter's
- * view of one vCPU's registers, and 256 bytes of memory at MACHINE_MEM.
+ * view of one vCPU's registers, and MACHINE_SIZE bytes of memory at
+ * MACHINE_MEM (both may be defined before this is included).
  */
 #ifndef TESTS_RISCV_MACHINE_H
 #define TESTS_RISCV_MACHINE_H
@@ -12,12 +13,15 @@
 
 extern const struct guest_isa guest_riscv64;
 
+#ifndef MACHINE_MEM
 #define MACHINE_MEM 0x4000u
+#define MACHINE_SIZE 256u
+#endif
 #define MACHINE_PC 0x10000u
 
 struct machine {
 	struct abi_state s; /* first: this is the vCPU */
-	u8 mem[256];
+	u8 mem[MACHINE_SIZE];
 	void *decoder;
 	struct arena arena;
 	struct ir_region region;
@@ -87,15 +91,23 @@ static inline void machine_free(struct machine *m)
 	arena_free(&m->arena);
 }
 
+/* Lift at most `max` instructions at code->pc as one translation block. */
+static inline void machine_lift_code(
+    struct machine *m, const struct lift_code *code, u32 max)
+{
+	struct lift_opts opts = { max, true, true };
+
+	arena_reset(&m->arena);
+	ir_init(&m->region, &m->arena, code->pc);
+	guest_riscv64.lift(m->decoder, &m->region, code, &opts);
+}
+
 /* Lift `n` words at MACHINE_PC as one translation block. */
 static inline void machine_lift(struct machine *m, const u32 *words, u32 n)
 {
 	struct lift_code code = { MACHINE_PC, (const u8 *)words, 4 * n };
-	struct lift_opts opts = { n, true, true };
 
-	arena_reset(&m->arena);
-	ir_init(&m->region, &m->arena, MACHINE_PC);
-	guest_riscv64.lift(m->decoder, &m->region, &code, &opts);
+	machine_lift_code(m, &code, n);
 }
 
 /* Interpret what was lifted. */

@@ -61,8 +61,8 @@ static bool check_store(struct vcpu *v, gva_t a, u32 size, u64 value)
 	return note(v, a, size) && exec_mem.store(v, a, size, value);
 }
 
-static bool check_amo(struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c,
-    u64 *old)
+static bool check_amo(
+    struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c, u64 *old)
 {
 	return note(v, a, size) && exec_mem.amo(v, op, a, size, b, c, old);
 }
@@ -83,27 +83,25 @@ static const void *check_service(struct vcpu *v, u32 reason, u64 arg)
 static void collect_new(struct vcpu *v, struct check *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		exec_mem.load(v, c->notes[i].a, c->notes[i].size,
-		    &c->notes[i].new);
+		exec_mem.load(
+		    v, c->notes[i].a, c->notes[i].size, &c->notes[i].new);
 	for (size_t i = c->n; i-- > 0;)
-		exec_mem.store(v, c->notes[i].a, c->notes[i].size,
-		    c->notes[i].old);
+		exec_mem.store(
+		    v, c->notes[i].a, c->notes[i].size, c->notes[i].old);
 }
 
 static size_t memory_differs(struct vcpu *v, const struct check *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		u64 now = 0;
-		if (!exec_mem.load(v, c->notes[i].a, c->notes[i].size,
-			&now) ||
+		if (!exec_mem.load(v, c->notes[i].a, c->notes[i].size, &now) ||
 		    now != c->notes[i].new)
 			return i + 1;
 	}
 	return 0;
 }
 
-static bool state_differs(const struct abi_state *a,
-    const struct abi_state *b)
+static bool state_differs(const struct abi_state *a, const struct abi_state *b)
 {
 	return memcmp(a->state, b->state, sizeof(a->state)) ||
 	    fpu_flags(a->fpu) != fpu_flags(b->fpu) || a->frm != b->frm ||
@@ -129,8 +127,7 @@ static void report_regs(struct vcpu *v, const struct abi_state *before,
 	    (unsigned long long)want->pc, (unsigned long long)got->pc);
 	vm_log(v->vm, "%c fflags   0x%016x 0x%016x 0x%016x\n",
 	    fpu_flags(want->fpu) == fpu_flags(got->fpu) ? ' ' : '*',
-	    fpu_flags(before->fpu), fpu_flags(want->fpu),
-	    fpu_flags(got->fpu));
+	    fpu_flags(before->fpu), fpu_flags(want->fpu), fpu_flags(got->fpu));
 }
 
 static void report_guest(struct vcpu *v, const struct tb *tb)
@@ -139,11 +136,10 @@ static void report_guest(struct vcpu *v, const struct tb *tb)
 		char text[128];
 		struct lift_code code = { tb->pc + off,
 			mem_host(v, tb->pc + off), tb->len - off };
-		unsigned n = v->vm->guest->disassemble(v->vm->exec->decoder,
-		    &code, text, sizeof(text));
+		unsigned n = v->vm->guest->disassemble(
+		    v->vm->exec->decoder, &code, text, sizeof(text));
 		vm_log(v->vm, "  0x%llx: %s\n",
-		    (unsigned long long)(tb->pc + off),
-		    n ? text : "(refused)");
+		    (unsigned long long)(tb->pc + off), n ? text : "(refused)");
 		off += n ? n : v->vm->guest->min_insn;
 	}
 }
@@ -164,8 +160,8 @@ static void report_code(struct vcpu *v, const struct tb *tb)
 		char line[64];
 		int k = 0;
 		for (const u8 *q = p; q < MIN(p + 16, tb->code_end); q++)
-			k += snprintf(line + k, sizeof(line) - (size_t)k,
-			    " %02x", *q);
+			k += snprintf(
+			    line + k, sizeof(line) - (size_t)k, " %02x", *q);
 		vm_log(v->vm, "  %p:%s\n", (const void *)p, line);
 	}
 }
@@ -214,8 +210,8 @@ static bool compare(struct vcpu *v, struct tb *tb, struct check *c)
 	u64 fault_addr = v->abi.fault_addr;
 	size_t where = memory_differs(v, c);
 	v->abi.fault_addr = fault_addr;
-	bool same = !where && r.reason == c->reason &&
-	    !state_differs(&want, &v->abi);
+	bool same =
+	    !where && r.reason == c->reason && !state_differs(&want, &v->abi);
 	if (!same)
 		report(v, tb, &before, &want, c, r.reason, where);
 	return same;

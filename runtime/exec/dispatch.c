@@ -106,16 +106,16 @@ void exec_request(struct vcpu *v, u32 req)
 	struct exec *ex = v->vm->exec;
 	atomic_fetch_or(&v->requests, req);
 	__atomic_store_n(&v->abi.poll, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&v->abi.jt, (const void *const *)ex->jt_miss,
-	    __ATOMIC_RELEASE);
+	__atomic_store_n(
+	    &v->abi.jt, (const void *const *)ex->jt_miss, __ATOMIC_RELEASE);
 }
 
 bool exec_serve_requests(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	__atomic_store_n(&v->abi.poll, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&v->abi.jt, (const void *const *)ex->jt,
-	    __ATOMIC_SEQ_CST);
+	__atomic_store_n(
+	    &v->abi.jt, (const void *const *)ex->jt, __ATOMIC_SEQ_CST);
 	u32 req = atomic_exchange(&v->requests, 0);
 	if (req & REQ_FLUSH) {
 		exec_leave_code(v);
@@ -134,8 +134,7 @@ bool exec_serve_requests(struct vcpu *v)
 /* What exec does itself about an exit, or the hook. */
 bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 {
-	atomic_fetch_add_explicit(&v->vm->stats.exits, 1,
-	    memory_order_relaxed);
+	atomic_fetch_add_explicit(&v->vm->stats.exits, 1, memory_order_relaxed);
 	switch (reason) {
 	case EXIT_LOOKUP:
 	case EXIT_FPMODE: /* resume() chooses the tier by the mode */
@@ -157,11 +156,11 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 	}
 }
 
-struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
-    const struct interp_mem *mem)
+struct interp_result exec_interp(
+    struct vcpu *v, struct tb *tb, const struct interp_mem *mem)
 {
-	struct interp_result r = interp_run(v, v->vm->guest, tb->ir, mem,
-	    v->values);
+	struct interp_result r =
+	    interp_run(v, v->vm->guest, tb->ir, mem, v->values);
 	v->abi.pc = r.pc;
 	if (r.reason == EXIT_MEMORY)
 		r.arg = v->guard_arg;
@@ -316,4 +315,3 @@ u32 exec_run(struct vcpu *v)
 	current = outer;
 	return v->exit_reason;
 }
-

@@ -133,8 +133,8 @@ const struct ir_region *translate_one(struct vcpu *v, gva_t pc);
 
 /* dispatch.c */
 const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
-struct interp_result exec_interp(struct vcpu *v, struct tb *tb,
-    const struct interp_mem *mem);
+struct interp_result exec_interp(
+    struct vcpu *v, struct tb *tb, const struct interp_mem *mem);
 /* The block at abi.pc, or one instruction of it if frm is no mode. */
 struct interp_result exec_interp_pc(struct vcpu *v, struct tb *tb);
 void exec_enter_code(struct vcpu *v);

@@ -30,8 +30,8 @@ static size_t code_window(struct metic_vm *vm, gva_t pc)
 	return (size_t)MIN(end - pc, WINDOW);
 }
 
-static void dump_ir(void *ctx, char letter, const char *stage,
-    const struct ir_region *r)
+static void dump_ir(
+    void *ctx, char letter, const char *stage, const struct ir_region *r)
 {
 	const struct metic_vm *vm = ctx;
 	char *text = NULL;
@@ -128,7 +128,8 @@ static int compile(struct exec *ex, struct tb *tb)
 	struct codegen cg = {
 		.guest = vm->guest,
 		.region = &ex->region,
-		.opts = { .as = vm->as, .count = vm->cfg.count,
+		.opts = { .as = vm->as,
+		    .count = vm->cfg.count,
 		    .no_links = vm->cfg.check },
 		.rw = ex->rw + ex->used,
 		.rx = (u64)(uintptr_t)ex->rx + ex->used,

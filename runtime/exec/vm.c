@@ -125,8 +125,7 @@ static bool make_call_stack(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	v->call_stack = reserve(CALL_STACK_SIZE);
-	if (!v->call_stack ||
-	    mprotect(v->call_stack, HOST_PAGE, PROT_NONE) < 0)
+	if (!v->call_stack || mprotect(v->call_stack, HOST_PAGE, PROT_NONE) < 0)
 		return false;
 	u8 *top = (u8 *)v->call_stack + CALL_STACK_SIZE - 64;
 	memcpy(top, &ex->thunks.bottom, sizeof(u64));
@@ -251,6 +250,6 @@ void vm_log(const struct metic_vm *vm, const char *fmt, ...)
 	int n = vsnprintf(buf, sizeof(buf), fmt, ap);
 	va_end(ap);
 	if (n > 0)
-		vm->cfg.log(vm->cfg.log_ctx, buf,
-		    MIN((size_t)n, sizeof(buf) - 1));
+		vm->cfg.log(
+		    vm->cfg.log_ctx, buf, MIN((size_t)n, sizeof(buf) - 1));
 }

@@ -17,8 +17,8 @@ _Static_assert(METIC_ADDRESS_SPACE == (u64)1 << AS_WINDOW_BITS,
 
 int sandbox_new(void **mapping, u64 *base)
 {
-	void *p = mmap(NULL, METIC_ADDRESS_SPACE + 2 * SANDBOX_GUARD,
-	    PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, METIC_ADDRESS_SPACE + 2 * SANDBOX_GUARD, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	*mapping = p;
@@ -34,8 +34,8 @@ void sandbox_free(void *mapping)
 
 static bool page_range(u64 addr, u64 size)
 {
-	return size && !((addr | size) & (HOST_PAGE - 1)) &&
-	    addr < RETURN_PC && size <= RETURN_PC - addr;
+	return size && !((addr | size) & (HOST_PAGE - 1)) && addr < RETURN_PC &&
+	    size <= RETURN_PC - addr;
 }
 
 static void *host(metic_vm *vm, u64 addr)
@@ -70,16 +70,17 @@ static int remap(metic_vm *vm, u64 addr, u64 size, int prot)
 	return p == MAP_FAILED ? -errno : 0;
 }
 
-enum metic_error metic_map(metic_vm *vm, uint64_t addr, uint64_t size,
-    unsigned prot)
+enum metic_error metic_map(
+    metic_vm *vm, uint64_t addr, uint64_t size, unsigned prot)
 {
 	enum metic_error e = check(vm, addr, size, prot);
 	if (e)
 		return e;
 	int err = remap(vm, addr, size, host_prot(prot));
 	if (!err)
-		err = map_set(&vm->map, &(struct map_range){ .start = addr,
-		    .end = addr + size, .prot = (u8)prot });
+		err = map_set(&vm->map,
+		    &(struct map_range){
+			.start = addr, .end = addr + size, .prot = (u8)prot });
 	exec_invalidate(vm, addr, addr + size, false);
 	return api_error(err);
 }
@@ -96,8 +97,8 @@ enum metic_error metic_unmap(metic_vm *vm, uint64_t addr, uint64_t size)
 	return api_error(err);
 }
 
-enum metic_error metic_protect(metic_vm *vm, uint64_t addr, uint64_t size,
-    unsigned prot)
+enum metic_error metic_protect(
+    metic_vm *vm, uint64_t addr, uint64_t size, unsigned prot)
 {
 	enum metic_error e = check(vm, addr, size, prot);
 	if (e)
@@ -161,15 +162,14 @@ enum metic_error metic_read(metic_vm *vm, uint64_t addr, void *buf, size_t n)
 	return METIC_OK;
 }
 
-enum metic_error metic_write(metic_vm *vm, uint64_t addr, const void *buf,
-    size_t n)
+enum metic_error metic_write(
+    metic_vm *vm, uint64_t addr, const void *buf, size_t n)
 {
 	enum metic_error e = copyable(vm, addr, n);
 	if (e)
 		return e;
 	bool writable = map_covers(&vm->map, addr, addr + n, MAP_PROT_W);
-	if (!writable &&
-	    (e = open_range(vm, addr, n, PROT_READ | PROT_WRITE)))
+	if (!writable && (e = open_range(vm, addr, n, PROT_READ | PROT_WRITE)))
 		return e;
 	memcpy(host(vm, addr), buf, n);
 	if (!writable)
@@ -179,16 +179,16 @@ enum metic_error metic_write(metic_vm *vm, uint64_t addr, const void *buf,
 }
 
 /* Copy one PT_LOAD into the sandbox. */
-static enum metic_error load_segment(metic_vm *vm, const struct elf_file *f,
-    const Elf64_Phdr *ph)
+static enum metic_error load_segment(
+    metic_vm *vm, const struct elf_file *f, const Elf64_Phdr *ph)
 {
 	u64 lo = ALIGN_DOWN(ph->p_vaddr, HOST_PAGE);
 	u64 hi = ALIGN_UP(ph->p_vaddr + ph->p_memsz, HOST_PAGE);
 	unsigned prot = (ph->p_flags & PF_R ? METIC_READ : 0u) |
 	    (ph->p_flags & PF_W ? METIC_WRITE : 0u) |
 	    (ph->p_flags & PF_X ? METIC_EXEC : 0u);
-	enum metic_error e = metic_map(vm, lo, hi - lo, METIC_READ |
-	    METIC_WRITE);
+	enum metic_error e =
+	    metic_map(vm, lo, hi - lo, METIC_READ | METIC_WRITE);
 	for (u64 done = 0; !e && done < ph->p_filesz;) {
 		ssize_t n = pread(f->fd, host(vm, ph->p_vaddr + done),
 		    ph->p_filesz - done, (off_t)(ph->p_offset + done));
@@ -199,8 +199,7 @@ static enum metic_error load_segment(metic_vm *vm, const struct elf_file *f,
 	return e ? e : metic_protect(vm, lo, hi - lo, prot);
 }
 
-enum metic_error metic_load_elf(metic_vm *vm, const char *path,
-    uint64_t *entry)
+enum metic_error metic_load_elf(metic_vm *vm, const char *path, uint64_t *entry)
 {
 	char why[256];
 	struct elf_file f;

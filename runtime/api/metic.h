@@ -114,14 +114,17 @@ struct metic_config {
 	 */
 	const char *const *rerun;
 };
-#define METIC_CONFIG_INIT { .size = sizeof(struct metic_config) }
+#define METIC_CONFIG_INIT \
+	{ \
+		.size = sizeof(struct metic_config) \
+	}
 
 /*
  * Make a VM. On an error *out is NULL and config.why says more. Strings in
  * the config are copied.
  */
-METIC_API enum metic_error metic_create(const struct metic_config *config,
-    metic_vm **out);
+METIC_API enum metic_error metic_create(
+    const struct metic_config *config, metic_vm **out);
 /* Free the VM and all it owns. Its vCPUs must not be running. */
 METIC_API void metic_destroy(metic_vm *vm);
 
@@ -139,24 +142,24 @@ METIC_API metic_vcpu *metic_cpu_new(metic_vm *vm);
 enum { METIC_READ = 1, METIC_WRITE = 2, METIC_EXEC = 4 };
 
 /* Fresh zeroed memory, replacing what was there. */
-METIC_API enum metic_error metic_map(metic_vm *vm, uint64_t addr,
-    uint64_t size, unsigned prot);
-METIC_API enum metic_error metic_unmap(metic_vm *vm, uint64_t addr,
-    uint64_t size);
-METIC_API enum metic_error metic_protect(metic_vm *vm, uint64_t addr,
-    uint64_t size, unsigned prot);
+METIC_API enum metic_error metic_map(
+    metic_vm *vm, uint64_t addr, uint64_t size, unsigned prot);
+METIC_API enum metic_error metic_unmap(
+    metic_vm *vm, uint64_t addr, uint64_t size);
+METIC_API enum metic_error metic_protect(
+    metic_vm *vm, uint64_t addr, uint64_t size, unsigned prot);
 /*
  * Copy between host and guest memory, whatever the guest's protection says;
  * METIC_ERR_FAULT where nothing is mapped (nothing is copied then). Code
  * that was changed by metic_write is translated anew.
  */
-METIC_API enum metic_error metic_read(metic_vm *vm, uint64_t addr, void *buf,
-    size_t n);
-METIC_API enum metic_error metic_write(metic_vm *vm, uint64_t addr,
-    const void *buf, size_t n);
+METIC_API enum metic_error metic_read(
+    metic_vm *vm, uint64_t addr, void *buf, size_t n);
+METIC_API enum metic_error metic_write(
+    metic_vm *vm, uint64_t addr, const void *buf, size_t n);
 /* Map a static ELF executable and give its entry point. */
-METIC_API enum metic_error metic_load_elf(metic_vm *vm, const char *path,
-    uint64_t *entry);
+METIC_API enum metic_error metic_load_elf(
+    metic_vm *vm, const char *path, uint64_t *entry);
 
 /* --- registers ------------------------------------------------------------
  * Registers have numbers from 0 in the order of the guest's table; names are
@@ -207,8 +210,8 @@ METIC_API const char *metic_exit_name(enum metic_exit_reason r);
  * than a block), 0 for no limit; needs config.budget. A linux VM runs to
  * the end of its program.
  */
-METIC_API enum metic_error metic_run(metic_vcpu *cpu, uint64_t budget,
-    struct metic_exit *exit);
+METIC_API enum metic_error metic_run(
+    metic_vcpu *cpu, uint64_t budget, struct metic_exit *exit);
 /*
  * Raw: call the guest function at addr with up to eight integer arguments by
  * the guest's C convention, on the stack that its stack pointer has, until

@@ -20,8 +20,7 @@ static const char *const exit_names[] = {
 
 const char *metic_exit_name(enum metic_exit_reason r)
 {
-	return (unsigned)r < ARRAY_LEN(exit_names) ? exit_names[r] :
-						     "unknown";
+	return (unsigned)r < ARRAY_LEN(exit_names) ? exit_names[r] : "unknown";
 }
 
 /* The public reason and argument of why exec_run came back. */
@@ -44,8 +43,8 @@ static void raw_exit(const struct vcpu *v, u32 reason, struct metic_exit *e)
 	case EXIT_MISALIGNED: e->reason = METIC_EXIT_MISALIGNED; break;
 	case EXIT_CHECK: e->reason = METIC_EXIT_DIFFERENCE; break;
 	default:
-		e->reason = v->exit_arg ? METIC_EXIT_BUDGET :
-					  METIC_EXIT_STOPPED;
+		e->reason =
+		    v->exit_arg ? METIC_EXIT_BUDGET : METIC_EXIT_STOPPED;
 		break;
 	}
 }
@@ -64,8 +63,8 @@ static enum metic_error run_linux(struct metic_vm *vm, struct metic_exit *e)
 	return METIC_OK;
 }
 
-enum metic_error metic_run(metic_vcpu *cpu, uint64_t budget,
-    struct metic_exit *exit)
+enum metic_error metic_run(
+    metic_vcpu *cpu, uint64_t budget, struct metic_exit *exit)
 {
 	struct metic_exit e = { .size = sizeof(e) };
 	enum metic_error err = METIC_OK;
@@ -75,9 +74,8 @@ enum metic_error metic_run(metic_vcpu *cpu, uint64_t budget,
 	if (cpu->vm->kernel) {
 		err = run_linux(cpu->vm, &e);
 	} else {
-		cpu->abi.budget = budget && budget < INT64_MAX ?
-		    (i64)budget :
-		    INT64_MAX;
+		cpu->abi.budget =
+		    budget && budget < INT64_MAX ? (i64)budget : INT64_MAX;
 		raw_exit(cpu, exec_run(cpu), &e);
 	}
 	e.pc = cpu->abi.pc;

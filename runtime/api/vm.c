@@ -126,8 +126,7 @@ static int new_linux(const struct metic_config *c, const struct vm_config *vc,
 	    c->why ? c->why_size : sizeof(spare));
 }
 
-enum metic_error metic_create(const struct metic_config *config,
-    metic_vm **out)
+enum metic_error metic_create(const struct metic_config *config, metic_vm **out)
 {
 	struct metic_config c = METIC_CONFIG_INIT;
 	*out = NULL;

@@ -11,8 +11,12 @@
 #define DEFAULT_SYSROOT "/usr/riscv64-linux-gnu"
 
 /* Exit statuses of metic's own, see show_help. */
-enum { EXIT_USAGE = 2, EXIT_METIC = 125, EXIT_CANNOT_RUN = 126,
-       EXIT_NOT_FOUND = 127 };
+enum {
+	EXIT_USAGE = 2,
+	EXIT_METIC = 125,
+	EXIT_CANNOT_RUN = 126,
+	EXIT_NOT_FOUND = 127
+};
 
 #define LIST_MAX 256
 

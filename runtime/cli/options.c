@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_BASE = 256,
+enum {
+	OPTION_BASE = 256,
 #define OPT(s, name, arg, kind, member, help) OPTION_##member,
 #include "options.def"
 #undef OPT
@@ -14,7 +15,7 @@ enum { OPTION_BASE = 256,
 static const struct option long_options[] = {
 #define OPT(s, name, arg, kind, member, help) \
 	{ name, (const char *)(arg) ? required_argument : no_argument, NULL, \
-	    OPTION_##member },
+		OPTION_##member },
 #include "options.def"
 #undef OPT
 	{ 0 },
@@ -57,7 +58,8 @@ static bool set(struct options *o, int id, const char *value)
 			id = letters[i].id;
 	switch (id) {
 #define OPT(s, name, arg, kind, member, help) \
-	case OPTION_##member: return set_##kind(&o->member, value);
+	case OPTION_##member: \
+		return set_##kind(&o->member, value);
 #include "options.def"
 #undef OPT
 	default: return false;
@@ -66,8 +68,7 @@ static bool set(struct options *o, int id, const char *value)
 
 void options_help(FILE *f)
 {
-#define OPT(s, name, arg, kind, member, help) \
-	{ s, name, arg, help },
+#define OPT(s, name, arg, kind, member, help) { s, name, arg, help },
 	static const struct {
 		int letter;
 		const char *name, *arg, *help;
@@ -91,8 +92,10 @@ static bool parse_size(const char *s, uint64_t *out)
 {
 	char *end;
 	unsigned long long v = strtoull(s, &end, 10);
-	unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 :
-	    *end == 'G' ? 30 : 0;
+	unsigned shift = *end == 'K' ? 10 :
+	    *end == 'M'              ? 20 :
+	    *end == 'G'              ? 30 :
+				       0;
 	if (end == s || *s == '-' || (shift ? end[1] : end[0]) ||
 	    v > UINT64_MAX >> 1 >> shift)
 		return false;
@@ -123,8 +126,8 @@ static int check_values(struct options *o)
 		return usage(o->stack, "not a size");
 	for (unsigned i = 0; i < o->set_env.n; i++)
 		if (!strchr(o->set_env.item[i], '='))
-			return usage(o->set_env.item[i],
-			    "--env wants NAME=VALUE");
+			return usage(
+			    o->set_env.item[i], "--env wants NAME=VALUE");
 	return 0;
 }
 
@@ -132,8 +135,8 @@ int options_parse(struct options *o, int argc, char **argv)
 {
 	int id;
 	/* '+': stop at the program, its options are its own */
-	while ((id = getopt_long(argc, argv, "+L:E:U:0:s:h", long_options,
-		    NULL)) != -1) {
+	while ((id = getopt_long(
+		    argc, argv, "+L:E:U:0:s:h", long_options, NULL)) != -1) {
 		if (id == '?')
 			return EXIT_USAGE;
 		if (!set(o, id, optarg))

@@ -34,8 +34,7 @@ static int private_stderr(void)
 {
 	struct rlimit rl;
 	int floor = FD_FLOOR;
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
-	    rl.rlim_cur <= (rlim_t)floor)
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <= (rlim_t)floor)
 		floor = (int)rl.rlim_cur / 2;
 	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, floor);
 	return fd < 0 ? STDERR_FILENO : fd;
@@ -151,13 +150,16 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 {
 	struct metic_stats s = { .size = sizeof(s) };
 	metic_get_stats(vm, &s);
-#define ROW(name) { #name, s.name }
+#define ROW(name) \
+	{ \
+#name, s.name \
+	}
 	const struct {
 		const char *name;
 		uint64_t value;
 	} rows[] = { ROW(blocks), ROW(guest_insns), ROW(ir_insns),
-		ROW(host_bytes), ROW(translate_ns), ROW(links),
-		ROW(lookups), ROW(exits), ROW(invalidated), ROW(flushes),
+		ROW(host_bytes), ROW(translate_ns), ROW(links), ROW(lookups),
+		ROW(exits), ROW(invalidated), ROW(flushes),
 		ROW(interp_blocks) };
 #undef ROW
 	char text[1024];
@@ -167,8 +169,8 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 		    json ? "%s\"%s\": %" PRIu64 : "%s%-15s %" PRIu64 "\n",
 		    json ? (i ? ", " : "{") : "metic: ", rows[i].name,
 		    rows[i].value);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s",
-	    json ? "}\n" : "");
+	n += snprintf(
+	    text + n, sizeof(text) - (size_t)n, "%s", json ? "}\n" : "");
 	log_text(&fd, text, (size_t)n);
 }
 
@@ -184,11 +186,11 @@ static int die_by_signal(int sig)
 	return 128 + sig; /* a signal whose default is not to kill */
 }
 
-static int status_of_error(enum metic_error e, const char *prog,
-    const char *why)
+static int status_of_error(
+    enum metic_error e, const char *prog, const char *why)
 {
-	fprintf(stderr, "metic: %s%s%s\n", *why ? "" : prog,
-	    *why ? "" : ": ", *why ? why : metic_error_text(e));
+	fprintf(stderr, "metic: %s%s%s\n", *why ? "" : prog, *why ? "" : ": ",
+	    *why ? why : metic_error_text(e));
 	switch (e) {
 	case METIC_ERR_NOT_FOUND: return EXIT_NOT_FOUND;
 	case METIC_ERR_FORMAT: return EXIT_CANNOT_RUN;

@@ -54,8 +54,8 @@ void cache_drop_snapshot(struct exec *ex)
 int cache_init(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
-	ex->size = ALIGN_UP(cfg->cache_size ? cfg->cache_size :
-	    CODE_CACHE_SIZE, HOST_PAGE);
+	ex->size = ALIGN_UP(
+	    cfg->cache_size ? cfg->cache_size : CODE_CACHE_SIZE, HOST_PAGE);
 	ex->fd = open_file(ex->size);
 	if (ex->fd < 0)
 		return ex->fd;
@@ -111,8 +111,8 @@ bool cache_use_snapshot(struct exec *ex)
 	if (warm)
 		return true;
 	struct backend_thunks t; /* the same ones at the same place */
-	return ex->host->thunks(ex->vm->guest, ex->rw,
-	    (u64)(uintptr_t)ex->rx, ex->size, &t) == 0;
+	return ex->host->thunks(ex->vm->guest, ex->rw, (u64)(uintptr_t)ex->rx,
+		   ex->size, &t) == 0;
 }
 
 bool cache_contains(const struct exec *ex, u64 rx)

@@ -45,8 +45,8 @@ bool fault_handle(int sig, siginfo_t *si, void *uc)
 		ex->host->context_save(v->vm->guest, v, uc);
 		v->abi.pc = tb_guest_pc(tb, pc);
 		v->abi.fault_addr = addr - v->vm->mem_base;
-		ex->host->context_leave(uc, v, &ex->thunks, EXIT_MEMORY,
-		    memory_arg(sig, si));
+		ex->host->context_leave(
+		    uc, v, &ex->thunks, EXIT_MEMORY, memory_arg(sig, si));
 		return true;
 	}
 	if (v->guarded) {
@@ -65,8 +65,7 @@ static void on_signal(int sig, siginfo_t *si, void *uc)
 	const struct sigaction *prev = sig == SIGBUS ? &prev_bus : &prev_segv;
 	if (prev->sa_flags & SA_SIGINFO) {
 		prev->sa_sigaction(sig, si, uc);
-	} else if (prev->sa_handler == SIG_DFL ||
-	    prev->sa_handler == SIG_IGN) {
+	} else if (prev->sa_handler == SIG_DFL || prev->sa_handler == SIG_IGN) {
 		/* the instruction runs again and the default takes it */
 		signal(sig, SIG_DFL);
 		if (si->si_code <= 0)

@@ -23,8 +23,8 @@ static bool unchanged(struct metic_vm *vm, const struct tb *tb)
 }
 
 /* Kill the blocks of one page that lie in [start, end). */
-static bool invalidate_page(struct exec *ex, struct page *p, gva_t start,
-    gva_t end, bool verify)
+static bool invalidate_page(
+    struct exec *ex, struct page *p, gva_t start, gva_t end, bool verify)
 {
 	bool any = false;
 	struct page_tb **at = &p->tbs;
@@ -47,13 +47,13 @@ static bool invalidate_page(struct exec *ex, struct page *p, gva_t start,
 static bool may_change(struct metic_vm *vm, u64 page)
 {
 	struct map_range r;
-	return !map_find(&vm->map, page * HOST_PAGE, &r) ||
-	    r.was_writable || r.shared;
+	return !map_find(&vm->map, page * HOST_PAGE, &r) || r.was_writable ||
+	    r.shared;
 }
 
 /* One page, if it has code that the change concerns. */
-static bool visit(struct exec *ex, struct page *p, gva_t start, gva_t end,
-    bool verify)
+static bool visit(
+    struct exec *ex, struct page *p, gva_t start, gva_t end, bool verify)
 {
 	gva_t a = p->number * HOST_PAGE;
 	if (a >= end || a + HOST_PAGE <= start || !p->tbs ||

@@ -57,9 +57,10 @@ static u64 amo32(u32 *p, u8 op, u32 b, u32 c)
 	u32 old = __atomic_load_n(p, __ATOMIC_RELAXED), new;
 	do {
 		new = op != IR_CAS ? (u32)eval_amo(op, IR_I32, old, b) :
-		    old == b ? c : old;
-	} while (!__atomic_compare_exchange_n(p, &old, new, true,
-	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+		    old == b       ? c :
+				     old;
+	} while (!__atomic_compare_exchange_n(
+	    p, &old, new, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	return old;
 }
 
@@ -68,14 +69,15 @@ static u64 amo64(u64 *p, u8 op, u64 b, u64 c)
 	u64 old = __atomic_load_n(p, __ATOMIC_RELAXED), new;
 	do {
 		new = op != IR_CAS ? eval_amo(op, IR_I64, old, b) :
-		    old == b ? c : old;
-	} while (!__atomic_compare_exchange_n(p, &old, new, true,
-	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+		    old == b       ? c :
+				     old;
+	} while (!__atomic_compare_exchange_n(
+	    p, &old, new, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	return old;
 }
 
-static bool amo(struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c,
-    u64 *old)
+static bool amo(
+    struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c, u64 *old)
 {
 	if (!access_ok(v, a, size) || !fault_guard(v))
 		return false;
@@ -98,8 +100,8 @@ void exec_reference(struct vcpu *v, u32 what, u32 types)
 	}
 	u8 at[3] = { types & 15, types >> 4 & 15, types >> 8 & 15 };
 	struct eval_fp fp = { .rm = s->frm };
-	s->tmp[0] = eval_op(op, (u8)(what >> 8), (u16)(what >> 16), at,
-	    s->tmp, &fp);
+	s->tmp[0] =
+	    eval_op(op, (u8)(what >> 8), (u16)(what >> 16), at, s->tmp, &fp);
 	s->fpu = fpu_with_flags(s->fpu, fpu_flags(s->fpu) | fp.flags);
 }
 

@@ -11,8 +11,8 @@ static size_t hash_pc(gva_t pc)
 
 static size_t hash_page(u64 number)
 {
-	return (size_t)((number * 0x9e3779b97f4a7c15u) >>
-	    (64 - PAGE_HASH_BITS));
+	return (
+	    size_t)((number * 0x9e3779b97f4a7c15u) >> (64 - PAGE_HASH_BITS));
 }
 
 static const void **jt_entry(const struct exec *ex, gva_t pc)
@@ -22,8 +22,8 @@ static const void **jt_entry(const struct exec *ex, gva_t pc)
 
 struct tb *tb_find(const struct exec *ex, gva_t pc)
 {
-	struct tb *tb = atomic_load_explicit(&ex->hash[hash_pc(pc)],
-	    memory_order_acquire);
+	struct tb *tb =
+	    atomic_load_explicit(&ex->hash[hash_pc(pc)], memory_order_acquire);
 	while (tb && tb->pc != pc)
 		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
 	return tb;
@@ -151,6 +151,6 @@ void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to)
 	const u8 *rx = from->code_start + from->links[site].off;
 	ex->host->patch(cache_rw(ex, (u64)(uintptr_t)rx), (u64)(uintptr_t)rx,
 	    (u64)(uintptr_t)to->code);
-	atomic_fetch_add_explicit(&ex->vm->stats.links, 1,
-	    memory_order_relaxed);
+	atomic_fetch_add_explicit(
+	    &ex->vm->stats.links, 1, memory_order_relaxed);
 }

@@ -73,8 +73,8 @@ static void split(struct mem_map *m, gva_t a)
 }
 
 /* Make start and end range borders; the ranges between are [*i, *j). */
-static int carve(struct mem_map *m, gva_t start, gva_t end, size_t *i,
-    size_t *j)
+static int carve(
+    struct mem_map *m, gva_t start, gva_t end, size_t *i, size_t *j)
 {
 	int err = grow(m, 3);
 	if (err)
@@ -89,8 +89,7 @@ static int carve(struct mem_map *m, gva_t start, gva_t end, size_t *i,
 
 static void erase(struct mem_map *m, size_t i, size_t j)
 {
-	memmove(m->range + i, m->range + j,
-	    (m->n - j) * sizeof(*m->range));
+	memmove(m->range + i, m->range + j, (m->n - j) * sizeof(*m->range));
 	m->n -= j - i;
 }
 
@@ -125,8 +124,7 @@ static void merge(struct mem_map *m, size_t i, size_t j)
 	if (i > 0)
 		i--;
 	for (size_t k = MIN(j + 1, m->n); k-- > i;) {
-		if (k + 1 < m->n &&
-		    mergeable(&m->range[k], &m->range[k + 1])) {
+		if (k + 1 < m->n && mergeable(&m->range[k], &m->range[k + 1])) {
 			m->range[k].end = m->range[k + 1].end;
 			erase(m, k + 1, k + 2);
 		}

@@ -16,10 +16,10 @@ static metic_vm *make(enum metic_tier tier, bool budget)
 	c.tier = tier;
 	c.budget = budget;
 	cr_assert_eq(metic_create(&c, &vm), METIC_OK);
-	cr_assert_eq(metic_map(vm, CODE, 4096, METIC_READ | METIC_EXEC),
-	    METIC_OK);
-	cr_assert_eq(metic_map(vm, DATA, 4096, METIC_READ | METIC_WRITE),
-	    METIC_OK);
+	cr_assert_eq(
+	    metic_map(vm, CODE, 4096, METIC_READ | METIC_EXEC), METIC_OK);
+	cr_assert_eq(
+	    metic_map(vm, DATA, 4096, METIC_READ | METIC_WRITE), METIC_OK);
 	return vm;
 }
 
@@ -38,8 +38,7 @@ static struct metic_exit run_at(metic_vm *vm, uint64_t pc, uint64_t budget)
 
 ParameterizedTestParameters(api, tiers)
 {
-	static enum metic_tier t[] = { METIC_TIER_INTERP,
-		METIC_TIER_BASELINE };
+	static enum metic_tier t[] = { METIC_TIER_INTERP, METIC_TIER_BASELINE };
 	return cr_make_param_array(enum metic_tier, t, 2);
 }
 
@@ -80,8 +79,8 @@ ParameterizedTest(enum metic_tier *tier, api, tiers)
 		e = run_at(vm, CODE + 12, 0);
 		cr_expect_eq(e.reason, METIC_EXIT_MEMORY);
 		cr_expect_eq(e.pc, CODE + 12);
-		cr_expect_eq(e.arg, wild[i], "%zu: %llx", i,
-		    (unsigned long long)e.arg);
+		cr_expect_eq(
+		    e.arg, wild[i], "%zu: %llx", i, (unsigned long long)e.arg);
 		cr_expect_eq(metic_get(cpu, a0), 77);
 	}
 
@@ -150,8 +149,8 @@ Test(api, two_vms)
 		uint64_t r, a = 10 * i;
 		struct metic_exit e = { .size = sizeof(e) };
 		put(vm[i], code, sizeof(code));
-		cr_expect_eq(metic_call(metic_cpu(vm[i]), CODE, &a, 1, &r,
-			&e), 0);
+		cr_expect_eq(
+		    metic_call(metic_cpu(vm[i]), CODE, &a, 1, &r, &e), 0);
 		cr_expect_eq(r, 10 * i + 1);
 	}
 	metic_destroy(vm[0]);
@@ -166,12 +165,11 @@ Test(api, memory_errors)
 	cr_expect_eq(metic_map(vm, 0, 100, METIC_READ), METIC_ERR_ARG);
 	cr_expect_eq(metic_map(vm, METIC_ADDRESS_SPACE, 4096, METIC_READ),
 	    METIC_ERR_ARG);
-	cr_expect_eq(metic_map(vm, 0, UINT64_MAX & ~4095ull, METIC_READ),
-	    METIC_ERR_ARG);
+	cr_expect_eq(
+	    metic_map(vm, 0, UINT64_MAX & ~4095ull, METIC_READ), METIC_ERR_ARG);
 	cr_expect_eq(metic_read(vm, 0x900000, buf, 16), METIC_ERR_FAULT);
 	cr_expect_eq(metic_write(vm, DATA + 4090, buf, 16), METIC_ERR_FAULT);
-	cr_expect_eq(metic_read(vm, UINT64_MAX - 3, buf, 16),
-	    METIC_ERR_FAULT);
+	cr_expect_eq(metic_read(vm, UINT64_MAX - 3, buf, 16), METIC_ERR_FAULT);
 	cr_expect_eq(metic_write(vm, DATA, "hello", 6), METIC_OK);
 	cr_expect_eq(metic_protect(vm, DATA, 4096, 0), METIC_OK);
 	cr_expect_eq(metic_read(vm, DATA, buf, 6), METIC_OK);

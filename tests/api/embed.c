@@ -13,7 +13,11 @@
  *	1: beqz a1, 2f;  remu t0, a0, a1;  mv a0, a1;  mv a1, t0;  j 1b
  *	2: ret */
 static const uint32_t gcd_code[] = {
-	0x00058a63, 0x02b572b3, 0x00058513, 0x00028593, 0xff1ff06f,
+	0x00058a63,
+	0x02b572b3,
+	0x00058513,
+	0x00028593,
+	0xff1ff06f,
 	0x00008067,
 };
 
@@ -35,8 +39,8 @@ int main(void)
 		return 1;
 	if (check(metic_map(vm, CODE, 4096, METIC_READ | METIC_EXEC), "map") ||
 	    check(metic_write(vm, CODE, gcd_code, sizeof(gcd_code)), "write") ||
-	    check(metic_map(vm, STACK, 65536, METIC_READ | METIC_WRITE),
-		"stack"))
+	    check(
+		metic_map(vm, STACK, 65536, METIC_READ | METIC_WRITE), "stack"))
 		return 1;
 
 	metic_vcpu *cpu = metic_cpu(vm);
@@ -56,5 +60,7 @@ int main(void)
 	    (unsigned long long)why.pc);
 	metic_destroy(vm);
 	return gcd == 21 && why.reason == METIC_EXIT_FETCH &&
-		why.pc == 0x666000 ? 0 : 1;
+		why.pc == 0x666000 ?
+	    0 :
+	    1;
 }

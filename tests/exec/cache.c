@@ -23,8 +23,8 @@ static metic_vm *chain(size_t cache)
 		code[2 * i + 1] = 0x0040006f;
 	}
 	code[2 * CHAIN] = 0x00008067;
-	cr_assert_eq(metic_map(vm, CODE, 1 << 16, METIC_READ | METIC_EXEC),
-	    METIC_OK);
+	cr_assert_eq(
+	    metic_map(vm, CODE, 1 << 16, METIC_READ | METIC_EXEC), METIC_OK);
 	cr_assert_eq(metic_write(vm, CODE, code, sizeof(code)), METIC_OK);
 	return vm;
 }

@@ -34,8 +34,9 @@ Test(map, random_changes_against_model)
 		gva_t start = a * HOST_PAGE, end = (a + n) * HOST_PAGE;
 		switch (rand() % 3) {
 		case 0:
-			map_set(&m, &(struct map_range){ .start = start,
-			    .end = end, .prot = prot });
+			map_set(&m,
+			    &(struct map_range){
+				.start = start, .end = end, .prot = prot });
 			memset(model + a, prot + 1, n);
 			break;
 		case 1:
@@ -59,16 +60,19 @@ Test(map, covers_and_merges)
 	struct mem_map m;
 	map_init(&m);
 	for (gva_t a = 0; a < 4; a++)
-		map_set(&m, &(struct map_range){ .start = a * HOST_PAGE,
-		    .end = (a + 1) * HOST_PAGE, .prot = MAP_PROT_R });
+		map_set(&m,
+		    &(struct map_range){ .start = a * HOST_PAGE,
+			.end = (a + 1) * HOST_PAGE,
+			.prot = MAP_PROT_R });
 	cr_expect_eq(m.n, 1);
 	cr_expect(map_covers(&m, 0, 4 * HOST_PAGE, MAP_PROT_R));
 	cr_expect_not(map_covers(&m, 0, 4 * HOST_PAGE + 1, MAP_PROT_R));
 	cr_expect_not(map_covers(&m, 5, 6, MAP_PROT_W));
 	/* files merge only where their offsets go on */
 	map_clear(&m, 0, 4 * HOST_PAGE);
-	struct map_range f = { .start = 0, .end = HOST_PAGE, .ino = 5,
-		.name = "x" };
+	struct map_range f = {
+		.start = 0, .end = HOST_PAGE, .ino = 5, .name = "x"
+	};
 	map_set(&m, &f);
 	f.start = HOST_PAGE;
 	f.end = 2 * HOST_PAGE;

@@ -1,13 +1,15 @@
 """What the runners share: the emulator's command line, building guest
 programs, running a command and comparing, and counting results."""
 import concurrent.futures
+import contextlib
 import os
-import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -39,9 +41,9 @@ class Emulator:
 class Result:
     """What a command did: exit status (negative: signal), output, time."""
 
-    def __init__(self, status, out, err, seconds, cpu):
+    def __init__(self, status, out, err, seconds):
         self.status, self.out, self.err = status, out, err
-        self.seconds, self.cpu = seconds, cpu
+        self.seconds = seconds
 
 
 def execute(argv, env=None, stdin=b"", timeout=60, cwd=None):
@@ -52,24 +54,28 @@ def execute(argv, env=None, stdin=b"", timeout=60, cwd=None):
             tempfile.TemporaryFile() as inp:
         inp.write(stdin)
         inp.seek(0)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.monotonic()
         # A session of its own, so that what it leaves behind can be ended.
         p = subprocess.Popen(argv, env=base, stdin=inp, stdout=out,
                              stderr=err, cwd=cwd, start_new_session=True)
-        try:
-            status = p.wait(timeout)
-        except subprocess.TimeoutExpired:
+        # A timer, because wait(timeout) looks only every 50 ms.
+        late = threading.Event()
+
+        def end():
+            late.set()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(p.pid, signal.SIGKILL)
+
+        timer = threading.Timer(timeout, end)
+        timer.start()
+        status = p.wait()
+        timer.cancel()
+        if late.is_set():
             status = None
-            os.killpg(p.pid, 9)
-            p.wait()
         seconds = time.monotonic() - start
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = (after.ru_utime + after.ru_stime -
-               before.ru_utime - before.ru_stime)
         out.seek(0)
         err.seek(0)
-        return Result(status, out.read(), err.read(), seconds, cpu)
+        return Result(status, out.read(), err.read(), seconds)
 
 
 def first_difference(want, got):

@@ -43,7 +43,7 @@ class Row:
 
 ROWS = [
     Row("busybox sh: fork, exec, pipes", "busybox",
-        ["sh", "{scripts}/forks.sh", "{n}"], 50, 200, SHELL, demo=True),
+        ["sh", "{scripts}/forks.sh", "{n}"], 12, 50, SHELL, demo=True),
     Row("bash", "bash", ["{scripts}/shell.sh", "{n}"], 150, 2500, demo=True),
     Row("sort", "sort", ["-k2,2", "-k1n", "{data}/text{n}"], 1, 2),
     Row("sha256sum", "sha256sum", ["{data}/binary{n}"], 1, 2, demo=True),
@@ -67,7 +67,7 @@ ROWS = [
         2, demo=True),
     Row("python3", "python3.13", ["-S", "{scripts}/objects.py", "{n}"], 600,
         12000, PYTHON, demo=True),
-    Row("perl", "perl", ["{scripts}/words.pl", "{data}/text1", "{n}"], 1, 6,
+    Row("perl", "perl", ["{scripts}/words.pl", "{data}/text1", "{n}"], 1, 40,
         PERL, demo=True),
     Row("lua", "lua5.4", ["{scripts}/tables.lua", "{n}"], 4000, 150000,
         demo=True),
@@ -85,7 +85,7 @@ ROWS = [
         ["enc", "-aes-256-cbc", "-K", "02" * 32, "-iv", "03" * 16, "-in",
          "{data}/binary{n}"], 1, 2, SSL),
     Row("openssl prime", "openssl", ["prime", "-checks", "{n}", "-hex",
-                                     HEX_PRIME], 1, 40, SSL, demo=True),
+                                     HEX_PRIME], 1, 500, SSL, demo=True),
     Row("bc", "bc", ["-lq"], 60, 1500, stdin=PI, demo=True),
     Row("cc1 -O2", "../libexec/{gcc}/riscv64-linux-gnu/14/cc1",
         ["-quiet", "-O{n}", "-fno-ident", "-o", "-", "{scripts}/compile.c"],

@@ -41,8 +41,8 @@ void elf_close(struct elf_file *f);
 #define ELF_PIE_BASE 0x2aaaaaa000ull
 
 /*
- * Map f's segments into p: at their addresses (ET_EXEC), or at `hint` if
- * it is free, else anywhere. *bias is the load bias; the mappings
+ * Map f's segments into p: at their addresses (ET_EXEC), or at `hint` or a
+ * multiple of it by a power of two that is free, else anywhere. *bias is the load bias; the mappings
  * are recorded in the VM's map. 0, or -errno with the reason in why.
  */
 int elf_map(struct linux_process *p, const struct elf_file *f, gva_t hint,

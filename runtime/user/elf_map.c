@@ -10,6 +10,12 @@
 #include "runtime/user/elf.h"
 #include "runtime/user/mm.h"
 
+/*
+ * Doubling ELF_PIE_BASE this often stays below the places where Linux puts
+ * a host program (0x555555554000) and its mappings.
+ */
+#define PIE_TRIES 8
+
 static int failed(const struct elf_file *f, i64 err, const char *what,
     char *why, size_t n)
 {
@@ -29,8 +35,9 @@ static i64 claim_span(struct linux_process *p, const struct elf_file *f,
 		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
 		return r < 0 ? r : 0;
 	}
-	if (hint) {
-		gva_t at = ALIGN_UP(hint, f->align);
+	/* Several processes in one host process: each further up. */
+	for (int i = 0; hint && i < PIE_TRIES; i++) {
+		gva_t at = ALIGN_UP(hint << i, f->align);
 		i64 r = mm_mmap(p, at, len, PROT_NONE,
 		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
 		if (r >= 0)

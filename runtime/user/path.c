@@ -94,7 +94,7 @@ static int follow(struct walk *w, const char *at)
 		return -ELOOP;
 	if (target[0] == '/')
 		w->done[0] = 0;
-	return join(w->rest, target, w->rest[0] ? "/" : "", w->rest);
+	return join(w->rest, target, w->rest, "");
 }
 
 /*

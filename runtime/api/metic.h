@@ -88,8 +88,8 @@ struct metic_config {
 	bool check; /* interpret and run natively in lock step */
 	bool budget; /* metic_run honours its budget (costs some speed) */
 	bool strace; /* linux: log each system call */
-	/* Stages to log, a letter each ("LPX"); NULL or "": none.
-	   translator/passes.def and X (host code) list them. */
+	/* Stages to log, a letter each ("lpX"); NULL or "": none.
+	   l lifted, X host code, those of translator/passes.def. */
 	const char *dump;
 	/* Where text goes: --strace, dumps, reports. NULL: nowhere. */
 	void (*log)(void *ctx, const char *text, size_t n);

@@ -83,7 +83,12 @@ void options_help(FILE *f)
 		    rows[i].letter ? rows[i].letter : ' ',
 		    rows[i].letter ? ", " : "  ", rows[i].name,
 		    rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
-		fprintf(f, "  %-26s %s\n", left, rows[i].help);
+		const char *help = rows[i].help;
+		for (size_t n; *help; help += n + (help[n] == '\n')) {
+			n = strcspn(help, "\n");
+			fprintf(f, "  %-26s %.*s\n", left, (int)n, help);
+			left[0] = '\0';
+		}
 	}
 }
 
@@ -134,6 +139,8 @@ static int check_values(struct options *o)
 int options_parse(struct options *o, int argc, char **argv)
 {
 	int id;
+	static char name[] = "metic";
+	argv[0] = name; /* for getopt's messages */
 	/* '+': stop at the program, its options are its own */
 	while ((id = getopt_long(
 		    argc, argv, "+L:E:U:0:s:h", long_options, NULL)) != -1) {

@@ -50,11 +50,39 @@ i64 sys_madvise(struct linux_task *t, const u64 a[6])
 	return mm_madvise(t->p, a[0], a[1], (int)a[2]);
 }
 
+/* --- calls that ask what is mapped --------------------------------------- */
+
+/* Unwinders and collectors probe memory with these: metic's is not there. */
+static bool guest_range(struct linux_task *t, gva_t addr, u64 len)
+{
+	u64 max = t->p->abi->task_size;
+	if (len > max || addr > max - len)
+		return false;
+	return map_covers(&t->p->vm->map, ALIGN_DOWN(addr, HOST_PAGE),
+	    ALIGN_UP(addr + len, HOST_PAGE), 0);
+}
+
+i64 sys_mincore(struct linux_task *t, const u64 a[6])
+{
+	if (a[0] & (HOST_PAGE - 1))
+		return -EINVAL;
+	return guest_range(t, a[0], a[1]) ? host_call(SYS_mincore, a) :
+					    -ENOMEM;
+}
+
+i64 sys_msync(struct linux_task *t, const u64 a[6])
+{
+	if (a[0] & (HOST_PAGE - 1))
+		return -EINVAL;
+	return guest_range(t, a[0], a[1]) ?
+	    safe_syscall6(&t->pending, SYS_msync, a) :
+	    -ENOMEM;
+}
+
 /* --- calls that need nothing of the kind ---------------------------------- */
 
 /*
- * msync, mlock, mincore and their like change no contents: the host does
- * them. mlockall would lock metic's own reserve (the code cache), so it is
+ * mlock and its like change no contents: the host does them. mlockall would lock metic's own reserve (the code cache), so it is
  * accepted without effect, as on a system whose memory does not swap.
  */
 i64 sys_mlockall(struct linux_task *t, const u64 a[6])

@@ -24,14 +24,14 @@ extern const struct guest_isa guest_riscv64;
 
 /* Away from powers of two, which random registers often hold. */
 #define FZ_CODE 0x11000000u
-#define FZ_SLOT 128u
+#define FZ_SLOT 256u
 #define FZ_SLOTS 512u
 #define FZ_CODE_SIZE (FZ_SLOT * FZ_SLOTS)
 #define FZ_DATA 0x12345000u
 #define FZ_DATA_SIZE HOST_PAGE
 #define FZ_DATA_RO (FZ_DATA + FZ_DATA_SIZE)
 
-#define FZ_INSNS 24 /* at most, in a sequence */
+#define FZ_INSNS 56 /* at most, in a sequence */
 #define FZ_NOP 0x00000013u
 #define FZ_C_NOP 0x0001u
 #define FZ_C_EBREAK 0x9002u

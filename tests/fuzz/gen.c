@@ -12,6 +12,9 @@
  * A jump may lead over instructions that are not made yet. `pending` keeps
  * such targets, so that an instruction begins there; what lies between is
  * dead code, made without being run.
+ *
+ * Two shapes would hardly come about by chance and are built on purpose: a
+ * counted loop, and a function with calls to it.
  */
 #include "tests/fuzz/case.h"
 
@@ -21,7 +24,7 @@
 
 #include "tests/fuzz/known.h"
 
-#define MAX_STEPS 160
+#define MAX_STEPS 400
 #define TRIES 400 /* words drawn of one row before another one is taken */
 #define NONE (~0u)
 
@@ -29,6 +32,7 @@ struct fz_gen {
 	struct machine m;
 	struct fz_rng rng;
 	bool plain;
+	bool faulty; /* faults are welcome in this case */
 	u32 row[RV_NROWS]; /* rows that can be used */
 	u32 nrows;
 	u64 executed[RV_NROWS];
@@ -42,6 +46,9 @@ struct fz_gen {
 	u32 steps;
 	bool back; /* a jump shall lead backward */
 	bool over; /* nothing follows: a fault or the like was met */
+	u64 keep; /* registers that must not be written now, by number */
+	gva_t function; /* 0: there is none */
+	u32 link; /* its link register */
 	bool start[FZ_SLOT]; /* an instruction begins at this offset */
 	bool pending[FZ_SLOT]; /* a jump leads to it: one must begin here */
 };
@@ -199,6 +206,8 @@ static u32 draw_word(struct fz_gen *g, const struct rv_row *row)
 	u32 free = ~row->mask & (c ? 0xffffu : ~0u);
 	u32 w = row->match | (random_bits(&g->rng) & free);
 
+	if (g->back && fz_below(&g->rng, 2)) /* small negative offsets */
+		return w | ((u32)(fz_next(&g->rng) | fz_next(&g->rng)) & free);
 	if (fz_once_in(&g->rng, 4))
 		return w;
 	for (unsigned k = 0; k < (c ? 2u : 4u); k++) {
@@ -248,6 +257,10 @@ static bool ir_ok(struct fz_gen *g, unsigned len, bool *faults)
 				return false;
 			if (i->aux == EXIT_FPMODE || i->aux == EXIT_ICACHE)
 				*faults = false;
+			break;
+		case IR_PUT:
+			if (i->aux < 32 && g->keep >> i->aux & 1)
+				return false;
 			break;
 		case IR_GOTO_TB:
 			if (!target_ok(g, (gva_t)i->imm, len))
@@ -385,16 +398,17 @@ static bool try_word(struct fz_gen *g, u32 word)
 	if (row_at(g, g->end, &i) == RV_NONE)
 		return false;
 	lift_at(g, g->end);
-	if (!ir_ok(g, len, &faults) || (faults && !fz_once_in(&g->rng, 512)))
+	u32 rare = g->faulty ? 64 : 1024;
+	if (!ir_ok(g, len, &faults) || (faults && !fz_once_in(&g->rng, rare)))
 		return false;
-	if (misses(g, &i) && !fz_once_in(&g->rng, 512))
+	if (misses(g, &i) && !fz_once_in(&g->rng, rare))
 		return false;
 	save(g, &before);
 	note_targets(g);
 	g->start[off] = true;
 	g->c->at[g->c->n] = (u8)off;
 	bool ok = g->pc != g->end || run(g, g->end + len);
-	if (ok && g->over && !faults && !fz_once_in(&g->rng, 32))
+	if (ok && g->over && !faults && !g->faulty && !fz_once_in(&g->rng, 32))
 		ok = false;
 	if (!ok) {
 		restore(g, &before);
@@ -406,11 +420,23 @@ static bool try_word(struct fz_gen *g, u32 word)
 	return true;
 }
 
+/* jal rd, to */
+static u32 jal(u32 rd, gva_t from, gva_t to)
+{
+	u32 v = (u32)(to - from);
+
+	return rv_rows[RV_JAL].match | rd << 7 | bits(v, 20, 1) << 31 |
+	    bits(v, 1, 10) << 21 | bits(v, 11, 1) << 20 | bits(v, 12, 8) << 12;
+}
+
 /* Add one instruction of some row. */
 static void add_insn(struct fz_gen *g)
 {
 	u32 off = (u32)(g->end - g->c->pc);
 
+	if (g->function && fz_once_in(&g->rng, 4) &&
+	    try_word(g, jal(g->link, g->end, g->function)))
+		return;
 	for (unsigned rows = 0; rows < 200; rows++) {
 		u32 id = g->row[fz_below(&g->rng, g->nrows)];
 
@@ -426,6 +452,67 @@ static void add_insn(struct fz_gen *g)
 	g->over = true;
 }
 
+/*
+ * A function of a few instructions, jumped over. The jump is put in when it
+ * is known how far; until then the machine waits in front of it.
+ */
+static void add_function(struct fz_gen *g)
+{
+	gva_t jump = g->end;
+	u32 before = g->c->n;
+	u32 link = fz_below(&g->rng, 2) ? RV_RA : RV_T0;
+	u32 body = 1 + fz_below(&g->rng, 5);
+	u32 ret = fz_below(&g->rng, 2) ? rv_rows[RV_C_JR].match | link << 7 :
+					 rv_rows[RV_JALR].match | link << 15;
+
+	if (g->pc != g->end || jump - g->c->pc > FZ_SLOT - 40)
+		return;
+	g->c->at[g->c->n++] = (u8)(jump - g->c->pc);
+	g->start[jump - g->c->pc] = true;
+	put_code(g, jal(0, jump, jump + 4), 4);
+	g->end += 4;
+	g->keep |= 1ull << link;
+	while (body-- && !g->over)
+		add_insn(g);
+	if (!g->over && try_word(g, ret)) {
+		u32 w = jal(0, jump, g->end);
+
+		memcpy(g->c->code + (jump - g->c->pc), &w, 4);
+		g->function = jump + 4;
+		g->link = link;
+	}
+	g->keep &= ~(1ull << link);
+	if (!run(g, g->end)) { /* end the sequence in front of it */
+		g->c->n = before;
+		g->end = jump;
+		g->over = true;
+	}
+}
+
+/* A loop of a few instructions that is run a few times. */
+static void add_loop(struct fz_gen *g)
+{
+	u32 reg = 1 + fz_below(&g->rng, 31), body = fz_below(&g->rng, 6);
+	u32 count = 1 + fz_below(&g->rng, 8);
+	gva_t top;
+
+	if (!try_word(g, rv_rows[RV_ADDI].match | reg << 7 | count << 20))
+		return;
+	top = g->end;
+	g->keep |= 1ull << reg;
+	while (body-- && !g->over)
+		add_insn(g);
+	g->keep &= ~(1ull << reg);
+	if (g->over ||
+	    !try_word(g,
+		rv_rows[RV_ADDI].match | reg << 7 | reg << 15 | 0xfffu << 20))
+		return;
+	u32 v = (u32)(top - g->end);
+	try_word(g,
+	    rv_rows[RV_BNE].match | reg << 15 | bits(v, 12, 1) << 31 |
+		bits(v, 5, 6) << 25 | bits(v, 1, 4) << 8 | bits(v, 11, 1) << 7);
+}
+
 /* The registers and rows that the case prefers. */
 static void choose(struct fz_gen *g)
 {
@@ -436,6 +523,9 @@ static void choose(struct fz_gen *g)
 	if (fz_below(r, 2))
 		for (unsigned k = 0; k < 4; k++)
 			g->reg[k] = (u8)(8 + fz_below(r, 8));
+	g->faulty = fz_once_in(r, 4);
+	g->keep = 0;
+	g->function = 0;
 	g->ntheme = fz_below(r, 2) ? 0 : 1 + fz_below(r, 8);
 	for (unsigned k = 0; k < g->ntheme; k++)
 		g->theme[k] = g->row[fz_below(r, g->nrows)];
@@ -472,9 +562,19 @@ void fz_generate(
 	g->m.s.frm = c->in.frm;
 	g->m.s.fpu = fpu_make_word(c->in.frm, c->in.fflags);
 
-	u32 n = 1 + fz_below(&g->rng, fz_below(&g->rng, 2) ? 6 : FZ_INSNS);
-	while (c->n < n && !g->over)
-		add_insn(g);
+	static const u8 lengths[] = { 6, 6, 6, 6, 24, 24, 24, FZ_INSNS };
+	u32 n = lengths[fz_below(&g->rng, ARRAY_LEN(lengths))];
+	n = 1 + fz_below(&g->rng, n);
+	u32 function = fz_once_in(&g->rng, 4) ? fz_below(&g->rng, n) : NONE;
+	u32 loop = fz_once_in(&g->rng, 4) ? fz_below(&g->rng, n) : NONE;
+	for (u32 k = 0; k < n && c->n + 10 < FZ_INSNS && !g->over; k++) {
+		if (k == function)
+			add_function(g);
+		else if (k == loop)
+			add_loop(g);
+		else
+			add_insn(g);
+	}
 	c->len = (u8)(g->end - c->pc);
 	fill_with_breaks(c, c->len);
 }

@@ -8,7 +8,8 @@
  * and with --qemu (or a runner of another name) also there, and compares
  * all registers, fp status, memory and how each ended. Ends at the first
  * difference (or the N-th) with the whole story; --brief gives one line for
- * each, --rows counts of everything. Exit status: 0 all the same, 1 differences, 77 no runner.
+ * each, --rows counts of everything. Exit status: 0 all the same, 1
+ * differences, 77 no runner.
  *
  * A worker process runs the cases one after the other; this one watches it,
  * so a crash or an endless loop is found as any other difference is.
@@ -31,6 +32,7 @@ struct shared {
 	_Atomic u32 way;
 	_Atomic bool finished, broken;
 	u64 executed[RV_NROWS];
+	u64 ends[EXIT_NREASONS]; /* how cases ended */
 	char why[200];
 };
 
@@ -92,6 +94,7 @@ static void run_case(struct worker *w, u64 index)
 	w->sh->way = 0;
 	fz_generate(w->gen, w->o->common.seed, index, w->o->runner, c);
 	fz_run(w->m, 0, c, want);
+	w->sh->ends[want->reason]++;
 	for (u32 k = 1; k < fz_nways; k++) {
 		if (!fz_way_works(&fz_ways[k]))
 			continue;
@@ -111,6 +114,11 @@ static void run_case(struct worker *w, u64 index)
 /* What each way has done, to see that it did. */
 static void print_stats(const struct worker *w)
 {
+	for (u32 k = 0; k < EXIT_NREASONS; k++)
+		if (w->sh->ends[k])
+			printf("%llu ended with %s\n",
+			    (unsigned long long)w->sh->ends[k],
+			    exec_reason_name(k));
 	printf("%-24s %9s %9s %9s %9s %9s\n", "", "blocks", "links", "flushes",
 	    "exits", "in interp");
 	for (u32 k = 0; k < fz_nways; k++) {

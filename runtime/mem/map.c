@@ -193,6 +193,21 @@ bool map_next(struct mem_map *m, gva_t a, struct map_range *out)
 	return found;
 }
 
+bool map_next_run(struct mem_map *m, gva_t a, struct map_range *out)
+{
+	pthread_rwlock_rdlock(&m->lock);
+	size_t i = lower(m, a);
+	bool found = i < m->n;
+	if (found) {
+		out->start = m->range[i].start;
+		while (i + 1 < m->n && m->range[i + 1].start == m->range[i].end)
+			i++;
+		out->end = m->range[i].end;
+	}
+	pthread_rwlock_unlock(&m->lock);
+	return found;
+}
+
 bool map_find(struct mem_map *m, gva_t a, struct map_range *out)
 {
 	return map_next(m, a, out) && out->start <= a;

@@ -47,8 +47,8 @@ static void fresh_code(struct linux_process *p, gva_t start, gva_t end)
 }
 
 /* The first hole of the record in [a, end): its borders, or false. */
-static bool next_hole(struct linux_process *p, gva_t a, gva_t end, gva_t *lo,
-    gva_t *hi)
+static bool next_hole(
+    struct linux_process *p, gva_t a, gva_t end, gva_t *lo, gva_t *hi)
 {
 	struct map_range r;
 	while (a < end) {
@@ -81,7 +81,8 @@ static int claim(struct linux_process *p, gva_t start, gva_t end)
 	for (gva_t a = start; next_hole(p, a, end, &lo, &hi); a = hi) {
 		void *got = mmap((void *)lo, hi - lo, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-			MAP_FIXED_NOREPLACE, -1, 0);
+			MAP_FIXED_NOREPLACE,
+		    -1, 0);
 		if (got == (void *)lo)
 			continue;
 		if (got != MAP_FAILED) /* a kernel without NOREPLACE */
@@ -93,8 +94,8 @@ static int claim(struct linux_process *p, gva_t start, gva_t end)
 }
 
 /* Fill in what /proc/self/maps shows of a file. */
-static void describe_fd(struct map_range *r, int fd, const char *name,
-    char *buf, size_t n)
+static void describe_fd(
+    struct map_range *r, int fd, const char *name, char *buf, size_t n)
 {
 	struct stat st;
 	if (fstat(fd, &st) == 0) {
@@ -127,8 +128,8 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 	}
 	/* The host's own stack growth and 32-bit area are not the guest's. */
 	int hflags = flags & ~(MAP_GROWSDOWN | MAP_32BIT);
-	void *got = mmap((void *)addr, len, host_prot(prot), hflags, fd,
-	    (off_t)off);
+	void *got =
+	    mmap((void *)addr, len, host_prot(prot), hflags, fd, (off_t)off);
 	if (got == MAP_FAILED) {
 		int e = errno;
 		if ((flags & MAP_FIXED) && !noreplace)
@@ -136,9 +137,12 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		return -e;
 	}
 	struct map_range r = {
-		.start = (gva_t)got, .end = (gva_t)got + len,
-		.prot = prot & 7, .shared = (flags & MAP_TYPE) != MAP_PRIVATE,
-		.was_writable = prot & PROT_WRITE, .offset = off,
+		.start = (gva_t)got,
+		.end = (gva_t)got + len,
+		.prot = prot & 7,
+		.shared = (flags & MAP_TYPE) != MAP_PRIVATE,
+		.was_writable = prot & PROT_WRITE,
+		.offset = off,
 		.name = name,
 	};
 	if (!(flags & MAP_ANONYMOUS))
@@ -189,7 +193,7 @@ static int unmap_locked(struct linux_process *p, gva_t start, gva_t end)
 	int err = 0;
 
 	drop_code(p, start, end);
-	for (gva_t a = start; map_next(&p->vm->map, a, &r) && r.start < end;
+	for (gva_t a = start; map_next_run(&p->vm->map, a, &r) && r.start < end;
 	     a = r.end) {
 		gva_t lo = MAX(r.start, start), hi = MIN(r.end, end);
 		if (munmap((void *)lo, hi - lo) < 0) {
@@ -215,8 +219,8 @@ int mm_munmap(struct linux_process *p, gva_t addr, u64 len)
 	return r;
 }
 
-static int protect_locked(struct linux_process *p, gva_t start, gva_t end,
-    int prot)
+static int protect_locked(
+    struct linux_process *p, gva_t start, gva_t end, int prot)
 {
 	struct map_range r;
 	gva_t a = start;
@@ -333,8 +337,8 @@ i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
 		return -EINVAL;
 	old_len = ALIGN_UP(old_len, HOST_PAGE);
 	new_len = ALIGN_UP(new_len, HOST_PAGE);
-	if ((flags & MREMAP_FIXED) && ((to & (HOST_PAGE - 1)) ||
-		to > max - new_len ||
+	if ((flags & MREMAP_FIXED) &&
+	    ((to & (HOST_PAGE - 1)) || to > max - new_len ||
 		(to < old + old_len && old < to + new_len)))
 		return -EINVAL;
 	pthread_mutex_lock(&p->mm_lock);
@@ -357,7 +361,7 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 		drop_code(p, addr, end);
 	bool hole = false;
 	while (a < end && !err) {
-		if (!map_next(&p->vm->map, a, &r) || r.start >= end) {
+		if (!map_next_run(&p->vm->map, a, &r) || r.start >= end) {
 			hole = true;
 			break;
 		}

@@ -302,6 +302,29 @@ static u32 row_at(struct fz_gen *g, gva_t pc, struct rv_insn *i)
 	return (u32)(i->row - rv_rows);
 }
 
+static bool readable(gva_t a)
+{
+	return a - FZ_CODE < FZ_CODE_SIZE ||
+	    a - FZ_DATA < FZ_DATA_SIZE + HOST_PAGE;
+}
+
+/*
+ * The machine knows the data page only; code and the page behind the data
+ * can be read, too. Did it refuse a load that works in the other ways?
+ */
+static bool would_work(const struct fz_gen *g)
+{
+	const struct ir_region *r = &g->m.region;
+	gva_t a = g->m.s.fault_addr;
+
+	if (g->m.result.reason != EXIT_MEMORY)
+		return false;
+	for (u32 k = 0; k < r->ninsns; k++)
+		if (r->insn[k].op == IR_LOAD)
+			return readable(a) || readable(a + 7);
+	return false;
+}
+
 /*
  * Run the machine from g->pc until it comes to the end of what has been
  * made, or beyond. False if it does something that it must not.
@@ -325,7 +348,7 @@ static bool run(struct fz_gen *g, gva_t end)
 		case EXIT_LOOKUP:
 		case EXIT_FPMODE:
 		case EXIT_ICACHE: break;
-		default: g->over = true; return true;
+		default: g->over = true; return !would_work(g);
 		}
 	}
 	/* it went on somewhere behind the end: must be kept free for it */

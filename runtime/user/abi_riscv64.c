@@ -15,8 +15,16 @@
 
 extern const struct linux_abi linux_abi_riscv64;
 
-enum { REG_RA = 1, REG_SP = 2, REG_TP = 4, REG_A0 = 10, REG_A7 = 17,
-       SLOT_F0 = 32, SLOT_RESV_ADDR = 64, SLOT_FRM = 66 };
+enum {
+	REG_RA = 1,
+	REG_SP = 2,
+	REG_TP = 4,
+	REG_A0 = 10,
+	REG_A7 = 17,
+	SLOT_F0 = 32,
+	SLOT_RESV_ADDR = 64,
+	SLOT_FRM = 66
+};
 
 /* --- signal frame -------------------------------------------------------- */
 
@@ -96,8 +104,8 @@ static int signal_push(struct linux_task *t, const struct linux_delivery *d)
 	return 0;
 }
 
-static int signal_pop(struct linux_task *t, u64 *mask,
-    struct linux_altstack *ss)
+static int signal_pop(
+    struct linux_task *t, u64 *mask, struct linux_altstack *ss)
 {
 	struct rv_sigframe fr;
 	gva_t sp = t->v->abi.state[REG_SP];
@@ -153,9 +161,10 @@ static char *cpuinfo(const struct guest_isa *g, unsigned ncpu)
 	if (!f)
 		return NULL;
 	for (unsigned i = 0; i < ncpu; i++)
-		fprintf(f, "processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\n"
-			"mmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\n"
-			"mimpid\t\t: 0x0\nhart isa\t: %s\n\n",
+		fprintf(f,
+		    "processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\n"
+		    "mmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\n"
+		    "mimpid\t\t: 0x0\nhart isa\t: %s\n\n",
 		    i, i, g->summary, g->summary);
 	if (fclose(f) != 0) {
 		free(text);
@@ -166,18 +175,24 @@ static char *cpuinfo(const struct guest_isa *g, unsigned ncpu)
 
 /* --- system calls of riscv64 only ---------------------------------------- */
 
-enum { HWPROBE_BASE = 3, HWPROBE_IMA_EXT_0 = 4, HWPROBE_CPUPERF_0 = 5,
-       HWPROBE_ZICBOZ_SIZE = 6, HWPROBE_HIGHEST_VA = 7,
-       HWPROBE_TIME_FREQ = 8, HWPROBE_MISALIGNED_SCALAR = 9,
-       HWPROBE_MISALIGNED_VECTOR = 10 };
+enum {
+	HWPROBE_BASE = 3,
+	HWPROBE_IMA_EXT_0 = 4,
+	HWPROBE_CPUPERF_0 = 5,
+	HWPROBE_ZICBOZ_SIZE = 6,
+	HWPROBE_HIGHEST_VA = 7,
+	HWPROBE_TIME_FREQ = 8,
+	HWPROBE_MISALIGNED_SCALAR = 9,
+	HWPROBE_MISALIGNED_VECTOR = 10
+};
 
 struct hwprobe_pair {
 	i64 key;
 	u64 value;
 };
 
-static void hwprobe_one(const struct linux_process *p,
-    struct hwprobe_pair *pair)
+static void hwprobe_one(
+    const struct linux_process *p, struct hwprobe_pair *pair)
 {
 	const struct guest_isa *g = p->vm->guest;
 	pair->value = 0;
@@ -186,14 +201,20 @@ static void hwprobe_one(const struct linux_process *p,
 	case 1:
 	case 2:
 	case HWPROBE_ZICBOZ_SIZE: break;
-	case HWPROBE_BASE: pair->value = 1; /* IMA */ break;
+	case HWPROBE_BASE:
+		pair->value = 1; /* IMA */
+		break;
 	case HWPROBE_IMA_EXT_0:
 		for (u32 i = 0; i < g->nfeatures; i++)
 			pair->value |= g->features[i].hwprobe_ima_ext_0;
 		break;
 	case HWPROBE_CPUPERF_0:
-	case HWPROBE_MISALIGNED_SCALAR: pair->value = 3; /* fast */ break;
-	case HWPROBE_MISALIGNED_VECTOR: pair->value = 4; /* none */ break;
+	case HWPROBE_MISALIGNED_SCALAR:
+		pair->value = 3; /* fast */
+		break;
+	case HWPROBE_MISALIGNED_VECTOR:
+		pair->value = 4; /* none */
+		break;
 	case HWPROBE_HIGHEST_VA: pair->value = p->abi->task_size - 1; break;
 	case HWPROBE_TIME_FREQ: pair->value = 1000000000; break;
 	default: pair->key = -1;

@@ -27,10 +27,10 @@ struct linux_task *task_clone(const struct linux_task *t,
  * The parent's half of clone's tid and pidfd arguments, and the child's;
  * v is the vCPU of the calling thread, whatever task it belongs to.
  */
-void clone_tell_parent(struct linux_task *t,
-    const struct clone_args_host *ca, pid_t pid);
-void clone_tell_child(struct vcpu *v, struct linux_task *t,
-    const struct clone_args_host *ca);
+void clone_tell_parent(
+    struct linux_task *t, const struct clone_args_host *ca, pid_t pid);
+void clone_tell_child(
+    struct vcpu *v, struct linux_task *t, const struct clone_args_host *ca);
 
 /* End the calling host process as ex says. For processes made by fork. */
 _Noreturn void process_finish(const struct linux_exit *ex);

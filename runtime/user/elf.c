@@ -23,8 +23,8 @@
 static int refuse(const struct elf_file *f, char *why, size_t n,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-static int refuse(const struct elf_file *f, char *why, size_t n,
-    const char *fmt, ...)
+static int refuse(
+    const struct elf_file *f, char *why, size_t n, const char *fmt, ...)
 {
 	char reason[160];
 	va_list ap;
@@ -88,11 +88,9 @@ static int check_ident(struct elf_file *f, char *why, size_t n)
 	if (id[EI_DATA] == ELFDATA2MSB)
 		return refuse(f, why, n, "a big-endian program");
 	if (id[EI_DATA] != ELFDATA2LSB)
-		return refuse(f, why, n, "bad ELF byte order %u",
-		    id[EI_DATA]);
+		return refuse(f, why, n, "bad ELF byte order %u", id[EI_DATA]);
 	if (id[EI_VERSION] != EV_CURRENT)
-		return refuse(f, why, n, "bad ELF version %u",
-		    id[EI_VERSION]);
+		return refuse(f, why, n, "bad ELF version %u", id[EI_VERSION]);
 	return 0;
 }
 
@@ -103,30 +101,29 @@ static int check_header(struct elf_file *f, char *why, size_t n)
 		const char *m = machine_name(eh->e_machine);
 		if (m)
 			return refuse(f, why, n, "a program for %s", m);
-		return refuse(f, why, n, "a program for machine %u",
-		    eh->e_machine);
+		return refuse(
+		    f, why, n, "a program for machine %u", eh->e_machine);
 	}
 	switch (eh->e_type) {
 	case ET_EXEC:
 	case ET_DYN: break;
 	case ET_REL: return refuse(f, why, n, "an object file, not linked");
 	case ET_CORE: return refuse(f, why, n, "a core dump");
-	default:
-		return refuse(f, why, n, "bad ELF type %u", eh->e_type);
+	default: return refuse(f, why, n, "bad ELF type %u", eh->e_type);
 	}
 	if (eh->e_phnum == 0)
 		return refuse(f, why, n, "no program headers");
 	if (eh->e_phentsize != sizeof(Elf64_Phdr))
-		return refuse(f, why, n, "bad program header size %u",
-		    eh->e_phentsize);
+		return refuse(
+		    f, why, n, "bad program header size %u", eh->e_phentsize);
 	if (eh->e_phnum > PHDRS_MAX / sizeof(Elf64_Phdr))
-		return refuse(f, why, n, "too many program headers (%u)",
-		    eh->e_phnum);
+		return refuse(
+		    f, why, n, "too many program headers (%u)", eh->e_phnum);
 	return 0;
 }
 
-static int check_load(struct elf_file *f, u64 addr_max, unsigned i, char *why,
-    size_t n)
+static int check_load(
+    struct elf_file *f, u64 addr_max, unsigned i, char *why, size_t n)
 {
 	const Elf64_Phdr *ph = &f->ph[i];
 	u64 end, mask = HOST_PAGE - 1;
@@ -143,14 +140,14 @@ static int check_load(struct elf_file *f, u64 addr_max, unsigned i, char *why,
 	if ((ph->p_vaddr & mask) != (ph->p_offset & mask))
 		return refuse(f, why, n, "segment %u is misaligned", i);
 	if (ph->p_align & (ph->p_align - 1))
-		return refuse(f, why, n,
-		    "alignment of segment %u is no power of two", i);
+		return refuse(
+		    f, why, n, "alignment of segment %u is no power of two", i);
 	for (unsigned k = 0; k < i; k++) {
 		const Elf64_Phdr *o = &f->ph[k];
 		if (o->p_type == PT_LOAD && o->p_vaddr < end &&
 		    ph->p_vaddr < o->p_vaddr + o->p_memsz)
-			return refuse(f, why, n,
-			    "segments %u and %u overlap", k, i);
+			return refuse(
+			    f, why, n, "segments %u and %u overlap", k, i);
 	}
 	f->lo = MIN(f->lo, ALIGN_DOWN(ph->p_vaddr, HOST_PAGE));
 	f->hi = MAX(f->hi, ALIGN_UP(end, HOST_PAGE));
@@ -158,8 +155,8 @@ static int check_load(struct elf_file *f, u64 addr_max, unsigned i, char *why,
 	return 0;
 }
 
-static int check_interp(struct elf_file *f, const Elf64_Phdr *ph, char *why,
-    size_t n)
+static int check_interp(
+    struct elf_file *f, const Elf64_Phdr *ph, char *why, size_t n)
 {
 	if (f->interp)
 		return refuse(f, why, n, "more than one interpreter");
@@ -208,8 +205,7 @@ static int check_entry(const struct elf_file *f, char *why, size_t n)
 	    (unsigned long long)e);
 }
 
-static int check_segments(struct elf_file *f, u64 addr_max, char *why,
-    size_t n)
+static int check_segments(struct elf_file *f, u64 addr_max, char *why, size_t n)
 {
 	u64 size = (u64)f->eh.e_phnum * sizeof(Elf64_Phdr);
 	int r = 0;
@@ -252,8 +248,8 @@ static int open_file(struct elf_file *f, char *why, size_t n)
 		return -e;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		snprintf(why, n, "%s: %s", f->path, S_ISDIR(st.st_mode) ?
-			"a directory" : "not a regular file");
+		snprintf(why, n, "%s: %s", f->path,
+		    S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
 		return -EACCES;
 	}
 	f->size = (u64)st.st_size;
@@ -262,8 +258,8 @@ static int open_file(struct elf_file *f, char *why, size_t n)
 	return 0;
 }
 
-int elf_open(const char *path, u64 addr_max, struct elf_file *f, char *why,
-    size_t n)
+int elf_open(
+    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n)
 {
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;

@@ -32,8 +32,8 @@ struct elf_file {
  * line naming path and reason in why[n]. addr_max bounds virtual addresses.
  * On failure nothing is left open.
  */
-int elf_open(const char *path, u64 addr_max, struct elf_file *f, char *why,
-    size_t n);
+int elf_open(
+    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n);
 void elf_close(struct elf_file *f);
 
 /* Where to place a position-independent file. */
@@ -42,8 +42,9 @@ void elf_close(struct elf_file *f);
 
 /*
  * Map f's segments into p: at their addresses (ET_EXEC), or at `hint` or a
- * multiple of it by a power of two that is free, else anywhere. *bias is the load bias; the mappings
- * are recorded in the VM's map. 0, or -errno with the reason in why.
+ * multiple of it by a power of two that is free, else anywhere. *bias is the
+ * load bias; the mappings are recorded in the VM's map. 0, or -errno with the
+ * reason in why.
  */
 int elf_map(struct linux_process *p, const struct elf_file *f, gva_t hint,
     u64 *bias, char *why, size_t n);

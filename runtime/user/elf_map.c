@@ -16,16 +16,16 @@
  */
 #define PIE_TRIES 8
 
-static int failed(const struct elf_file *f, i64 err, const char *what,
-    char *why, size_t n)
+static int failed(
+    const struct elf_file *f, i64 err, const char *what, char *why, size_t n)
 {
 	snprintf(why, n, "%s: %s: %s", f->path, what, strerror((int)-err));
 	return (int)err;
 }
 
 /* Claim [lo, hi) of the file; the bias or -errno. */
-static i64 claim_span(struct linux_process *p, const struct elf_file *f,
-    gva_t hint)
+static i64 claim_span(
+    struct linux_process *p, const struct elf_file *f, gva_t hint)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	u64 len = f->hi - f->lo;
@@ -89,8 +89,8 @@ static i64 map_segment(struct linux_process *p, const struct elf_file *f,
 }
 
 /* Give back the pages of the span that no segment uses. */
-static void free_gaps(struct linux_process *p, const struct elf_file *f,
-    u64 bias)
+static void free_gaps(
+    struct linux_process *p, const struct elf_file *f, u64 bias)
 {
 	gva_t a = f->lo;
 	while (a < f->hi) {
@@ -100,8 +100,8 @@ static void free_gaps(struct linux_process *p, const struct elf_file *f,
 			if (ph->p_type != PT_LOAD || ph->p_memsz == 0)
 				continue;
 			gva_t lo = ALIGN_DOWN(ph->p_vaddr, HOST_PAGE);
-			gva_t hi = ALIGN_UP(ph->p_vaddr + ph->p_memsz,
-			    HOST_PAGE);
+			gva_t hi =
+			    ALIGN_UP(ph->p_vaddr + ph->p_memsz, HOST_PAGE);
 			if (lo <= a && hi > a)
 				past = MAX(past, hi);
 			else if (lo > a)
@@ -121,9 +121,10 @@ int elf_map(struct linux_process *p, const struct elf_file *f, gva_t hint,
 	i64 r = claim_span(p, f, hint);
 	if (r < 0) {
 		if (f->eh.e_type == ET_EXEC) {
-			snprintf(why, n, "%s: its addresses %#llx-%#llx are "
-			    "not free here", f->path,
-			    (unsigned long long)f->lo,
+			snprintf(why, n,
+			    "%s: its addresses %#llx-%#llx are "
+			    "not free here",
+			    f->path, (unsigned long long)f->lo,
 			    (unsigned long long)f->hi);
 			return -ENOMEM;
 		}

@@ -19,8 +19,8 @@
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
 
-#define ARGS_MAX  ((u64)6 << 20) /* bytes of strings, as Linux's 3/4 of 8M */
-#define ARG_MAX1  ((size_t)128 << 10) /* one string: MAX_ARG_STRLEN */
+#define ARGS_MAX ((u64)6 << 20) /* bytes of strings, as Linux's 3/4 of 8M */
+#define ARG_MAX1 ((size_t)128 << 10) /* one string: MAX_ARG_STRLEN */
 #define NARGS_MAX 0x40000
 
 /* --- vectors of strings -------------------------------------------------- */
@@ -63,8 +63,8 @@ static int strvec_copy(struct strvec *v, const char *s)
 }
 
 /* The guest's vector at gva, which may be NULL: then it is empty. */
-static int strvec_read(struct linux_task *t, struct strvec *v, gva_t gva,
-    u64 *bytes)
+static int strvec_read(
+    struct linux_task *t, struct strvec *v, gva_t gva, u64 *bytes)
 {
 	u64 at;
 
@@ -179,8 +179,7 @@ static int rerun_vector(struct linux_process *p, const char *host,
 	char path[PATH_MAX + 2];
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s%s", host[0] == '-' ? "./" : "",
-	    host);
+	snprintf(path, sizeof(path), "%s%s", host[0] == '-' ? "./" : "", host);
 	for (size_t i = 0; r == 0 && p->cfg.rerun[i]; i++)
 		r = strvec_copy(out, p->cfg.rerun[i]);
 	if (r == 0)
@@ -194,8 +193,8 @@ static int rerun_vector(struct linux_process *p, const char *host,
 	return r;
 }
 
-static int host_execve(struct linux_task *t, const char *prog, char **argv,
-    char **envp)
+static int host_execve(
+    struct linux_task *t, const char *prog, char **argv, char **envp)
 {
 	const u64 a[6] = { (u64)prog, (u64)argv, (u64)envp };
 	signal_before_exec(t);
@@ -232,8 +231,8 @@ static void resolve_self(struct linux_task *t, char host[PATH_MAX])
 		snprintf(host, PATH_MAX, "%s", t->p->exe);
 }
 
-static i64 exec_path(struct linux_task *t, char host[PATH_MAX], gva_t argv,
-    gva_t envp)
+static i64 exec_path(
+    struct linux_task *t, char host[PATH_MAX], gva_t argv, gva_t envp)
 {
 	struct strvec av = { 0 }, ev = { 0 };
 	u64 bytes = 0;
@@ -311,8 +310,7 @@ i64 sys_execveat(struct linux_task *t, const u64 a[6])
 			memcpy(host, abs, strlen(abs) + 1);
 		}
 	}
-	if (r == 0 && nofollow && lstat(host, &st) == 0 &&
-	    S_ISLNK(st.st_mode))
+	if (r == 0 && nofollow && lstat(host, &st) == 0 && S_ISLNK(st.st_mode))
 		r = -ELOOP;
 	return r ? r : exec_path(t, host, a[2], a[3]);
 }

@@ -71,17 +71,13 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 	case EXIT_ILLEGAL:
 		signal_fault(t, SIGILL, ILL_ILLOPC, v->abi.pc);
 		break;
-	case EXIT_BREAK:
-		signal_fault(t, SIGTRAP, TRAP_BRKPT, v->abi.pc);
-		break;
+	case EXIT_BREAK: signal_fault(t, SIGTRAP, TRAP_BRKPT, v->abi.pc); break;
 	case EXIT_FETCH: fetch_fault(t, arg); break;
 	case EXIT_MEMORY:
 		signal_fault(t, (int)(arg & 255), (int)(i32)(arg >> 8),
 		    v->abi.fault_addr);
 		break;
-	case EXIT_MISALIGNED:
-		signal_fault(t, SIGBUS, BUS_ADRALN, arg);
-		break;
+	case EXIT_MISALIGNED: signal_fault(t, SIGBUS, BUS_ADRALN, arg); break;
 	case EXIT_STOP:
 		if (!t->started) {
 			t->started = true;

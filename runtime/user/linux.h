@@ -81,10 +81,10 @@ typedef i64 (*syscall_fn)(struct linux_task *t, const u64 a[6]);
  * Interrupted: the first four have the numbers and the meaning of the
  * kernel's ERESTART* codes. They never reach the guest.
  */
-#define SYS_RESTART	    (-512) /* again if SA_RESTART, else -EINTR */
-#define SYS_RESTART_ALWAYS  (-513) /* again after any handler */
-#define SYS_RESTART_NOHAND  (-514) /* -EINTR if a handler runs, else again */
-#define SYS_NO_RETURN	    (-600) /* the registers are already right */
+#define SYS_RESTART (-512) /* again if SA_RESTART, else -EINTR */
+#define SYS_RESTART_ALWAYS (-513) /* again after any handler */
+#define SYS_RESTART_NOHAND (-514) /* -EINTR if a handler runs, else again */
+#define SYS_NO_RETURN (-600) /* the registers are already right */
 
 /* One row of syscalls.def as seen by the dispatcher. */
 struct syscall_row {
@@ -165,11 +165,11 @@ struct linux_abi {
 	/* Registers of a fresh program; the rest of the state is reset. */
 	void (*start)(struct vcpu *v, gva_t entry, gva_t sp);
 	/* Build the frame and enter the handler: 0, or -EFAULT, no change. */
-	int (*signal_push)(struct linux_task *t,
-	    const struct linux_delivery *d);
+	int (*signal_push)(
+	    struct linux_task *t, const struct linux_delivery *d);
 	/* Undo it: state, *mask and *ss come from the frame. 0 or -EFAULT. */
-	int (*signal_pop)(struct linux_task *t, u64 *mask,
-	    struct linux_altstack *ss);
+	int (*signal_pop)(
+	    struct linux_task *t, u64 *mask, struct linux_altstack *ss);
 	/* Text of /proc/cpuinfo for ncpu CPUs into a malloc'ed string. */
 	char *(*cpuinfo)(const struct guest_isa *g, unsigned ncpu);
 };
@@ -236,7 +236,8 @@ struct linux_process {
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
 	_Atomic u64 missing[8]; /* unsupported calls already logged */
-	struct rlimit kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
+	struct rlimit
+	    kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
 	bool limit_kept[2]; /* and whether it has; guarded by lock */
 };
 
@@ -326,8 +327,8 @@ enum {
  * in the sysroot, then on the host; relative ones stay relative (to dirfd,
  * which the caller passes on to the host). 0 or -errno.
  */
-int path_lookup(struct linux_task *t, int dirfd, gva_t path,
-    char out[PATH_MAX], unsigned flags);
+int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
+    unsigned flags);
 /* The same for a string that is already here. */
 int path_translate(struct linux_process *p, int dirfd, const char *path,
     char out[PATH_MAX], unsigned flags);
@@ -342,7 +343,6 @@ void path_to_guest(struct linux_process *p, char *path);
 #define PROC_NOT_OURS INT_MIN
 int proc_open(struct linux_task *t, const char *path, int flags);
 /* The same for readlink: length (not terminated), -errno, PROC_NOT_OURS. */
-i64 proc_readlink(struct linux_task *t, const char *path, char *buf,
-    size_t n);
+i64 proc_readlink(struct linux_task *t, const char *path, char *buf, size_t n);
 
 #endif

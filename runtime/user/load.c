@@ -90,7 +90,8 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 {
 	struct linux_config *d = &p->cfg;
 	const char *argv0 = c->argv0 ? c->argv0 :
-	    c->argv && c->argv[0] ? c->argv[0] : c->prog;
+	    c->argv && c->argv[0]    ? c->argv[0] :
+				       c->prog;
 	d->strace = c->strace;
 	d->stack_size = c->stack_size;
 	if (c->sysroot) {
@@ -109,8 +110,8 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 	d->argv = copy_vec(&argv0, 1, rest);
 	d->envp = copy_vec(NULL, 0, c->envp);
 	if (c->rerun) {
-		d->rerun = (const char *const *)copy_vec(NULL, 0,
-		    (char *const *)c->rerun);
+		d->rerun = (const char *const *)copy_vec(
+		    NULL, 0, (char *const *)c->rerun);
 		if (!d->rerun)
 			return -ENOMEM;
 	}
@@ -178,8 +179,8 @@ static int resolve_script(struct linux_process *p, char *why, size_t n)
 
 /* --- the image ----------------------------------------------------------- */
 
-static int load_interp(struct linux_process *p, const struct elf_file *f,
-    char *why, size_t n)
+static int load_interp(
+    struct linux_process *p, const struct elf_file *f, char *why, size_t n)
 {
 	struct elf_file in;
 	char host[PATH_MAX];
@@ -199,8 +200,10 @@ static int load_interp(struct linux_process *p, const struct elf_file *f,
 	if (r)
 		return r;
 	if (in.eh.e_machine != f->eh.e_machine) {
-		snprintf(why, n, "%s: its interpreter %s is for another "
-		    "machine", f->path, host);
+		snprintf(why, n,
+		    "%s: its interpreter %s is for another "
+		    "machine",
+		    f->path, host);
 		r = -ENOEXEC;
 	}
 	if (r == 0)
@@ -213,8 +216,8 @@ static int load_interp(struct linux_process *p, const struct elf_file *f,
 	return r;
 }
 
-static int load_image(struct linux_process *p, const struct elf_file *f,
-    char *why, size_t n)
+static int load_image(
+    struct linux_process *p, const struct elf_file *f, char *why, size_t n)
 {
 	u64 bias;
 	int r = elf_map(p, f, ELF_PIE_BASE, &bias, why, n);
@@ -259,8 +262,8 @@ static int name_exe(struct linux_process *p, const struct elf_file *f)
 }
 
 /* The rest, once there is a VM. why is set or left for strerror. */
-static int populate(struct linux_process *p, const struct elf_file *f,
-    char *why, size_t n)
+static int populate(
+    struct linux_process *p, const struct elf_file *f, char *why, size_t n)
 {
 	char execfn[PATH_MAX];
 	gva_t sp;
@@ -280,8 +283,8 @@ static int populate(struct linux_process *p, const struct elf_file *f,
 	struct linux_task *t = linux_task_new(p);
 	if (!t)
 		return -ENOMEM;
-	gva_t entry = p->image.interp_entry ? p->image.interp_entry :
-	    p->image.entry;
+	gva_t entry =
+	    p->image.interp_entry ? p->image.interp_entry : p->image.entry;
 	p->abi->start(t->v, entry, sp);
 	return 0;
 }
@@ -299,8 +302,8 @@ static struct linux_process *process_new(void)
 	return p;
 }
 
-static int check_abi(const struct elf_file *f, const struct linux_abi *abi,
-    char *why, size_t n)
+static int check_abi(
+    const struct elf_file *f, const struct linux_abi *abi, char *why, size_t n)
 {
 	char reason[128];
 	if (!abi) {

@@ -13,8 +13,8 @@
 i64 sys_mmap(struct linux_task *t, const u64 a[6])
 {
 	int flags = (int)a[3] & ~MAP_32BIT;
-	return mm_mmap(t->p, a[0], a[1], (int)a[2], flags, (int)a[4], a[5],
-	    NULL);
+	return mm_mmap(
+	    t->p, a[0], a[1], (int)a[2], flags, (int)a[4], a[5], NULL);
 }
 
 i64 sys_munmap(struct linux_task *t, const u64 a[6])
@@ -66,8 +66,7 @@ i64 sys_mincore(struct linux_task *t, const u64 a[6])
 {
 	if (a[0] & (HOST_PAGE - 1))
 		return -EINVAL;
-	return guest_range(t, a[0], a[1]) ? host_call(SYS_mincore, a) :
-					    -ENOMEM;
+	return guest_range(t, a[0], a[1]) ? host_call(SYS_mincore, a) : -ENOMEM;
 }
 
 i64 sys_msync(struct linux_task *t, const u64 a[6])
@@ -82,8 +81,9 @@ i64 sys_msync(struct linux_task *t, const u64 a[6])
 /* --- calls that need nothing of the kind ---------------------------------- */
 
 /*
- * mlock and its like change no contents: the host does them. mlockall would lock metic's own reserve (the code cache), so it is
- * accepted without effect, as on a system whose memory does not swap.
+ * mlock and its like change no contents: the host does them. mlockall would
+ * lock metic's own reserve (the code cache), so it is accepted without effect,
+ * as on a system whose memory does not swap.
  */
 i64 sys_mlockall(struct linux_task *t, const u64 a[6])
 {

@@ -54,8 +54,7 @@ static bool is_host_dir(const char *path)
 }
 
 /* a, b and c joined into out, or -ENAMETOOLONG. */
-static int join(char out[PATH_MAX], const char *a, const char *b,
-    const char *c)
+static int join(char out[PATH_MAX], const char *a, const char *b, const char *c)
 {
 	char tmp[PATH_MAX];
 	int n = snprintf(tmp, sizeof(tmp), "%s%s%s", a, b, c);
@@ -66,8 +65,7 @@ static int join(char out[PATH_MAX], const char *a, const char *b,
 }
 
 /* Take the next component off w->rest; false when there is none. */
-static bool next_component(struct walk *w, char name[NAME_MAX + 2],
-    bool *last)
+static bool next_component(struct walk *w, char name[NAME_MAX + 2], bool *last)
 {
 	char *s = w->rest + strspn(w->rest, "/");
 	size_t n = strcspn(s, "/");
@@ -138,8 +136,8 @@ static int walk_sysroot(const char *root, struct walk *w, bool follow_last)
 	return 1;
 }
 
-static int translate_absolute(const char *root, const char *path,
-    char out[PATH_MAX], unsigned flags)
+static int translate_absolute(
+    const char *root, const char *path, char out[PATH_MAX], unsigned flags)
 {
 	struct walk w = { .done = "" };
 	struct stat st;
@@ -175,8 +173,8 @@ static bool relative_in_sysroot(const struct linux_process *p, int dirfd,
 	size_t n = strlen(p->cfg.sysroot);
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	ssize_t k = readlink(dirfd == AT_FDCWD ? "/proc/self/cwd" : link, dir,
-	    sizeof(dir) - 1);
+	ssize_t k = readlink(
+	    dirfd == AT_FDCWD ? "/proc/self/cwd" : link, dir, sizeof(dir) - 1);
 	if (k <= 0)
 		return false;
 	dir[k] = 0;
@@ -197,17 +195,17 @@ int path_translate(struct linux_process *p, int dirfd, const char *path,
 	}
 	if (p->cfg.sysroot) {
 		if (path[0] == '/')
-			return translate_absolute(p->cfg.sysroot, path, out,
-			    flags);
+			return translate_absolute(
+			    p->cfg.sysroot, path, out, flags);
 		if (relative_in_sysroot(p, dirfd, path, abs))
-			return translate_absolute(p->cfg.sysroot, abs, out,
-			    flags);
+			return translate_absolute(
+			    p->cfg.sysroot, abs, out, flags);
 	}
 	return join(out, path, "", "");
 }
 
-int path_lookup(struct linux_task *t, int dirfd, gva_t path,
-    char out[PATH_MAX], unsigned flags)
+int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
+    unsigned flags)
 {
 	char buf[PATH_MAX];
 

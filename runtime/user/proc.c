@@ -45,8 +45,8 @@ static bool write_auxv(struct linux_task *t, FILE *f)
 	return write_range(t, f, t->p->auxv_start, t->p->auxv_end);
 }
 
-static void write_mapping(struct linux_process *p, const struct map_range *r,
-    FILE *f)
+static void write_mapping(
+    struct linux_process *p, const struct map_range *r, FILE *f)
 {
 	char name[PATH_MAX] = "";
 	if (r->name) {
@@ -89,7 +89,7 @@ static bool write_stat(struct linux_task *t, FILE *f)
 	char *save, *word = strtok_r(s + 1, " \n", &save);
 	for (int field = 3; word; field++) {
 		u64 v = field == 26 ? p->image.start :
-		    field == 27	    ? p->image.end :
+		    field == 27     ? p->image.end :
 				      p->auxv_start;
 		if (field >= 26 && field <= 28)
 			fprintf(f, " %llu", (unsigned long long)v);
@@ -140,8 +140,8 @@ static const char *self_name(const char *path)
 	return path + n + 1;
 }
 
-static int text_file(struct linux_task *t, const char *name,
-    proc_writer write, int flags)
+static int text_file(
+    struct linux_task *t, const char *name, proc_writer write, int flags)
 {
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
@@ -185,8 +185,7 @@ int proc_open(struct linux_task *t, const char *path, int flags)
 	return PROC_NOT_OURS;
 }
 
-i64 proc_readlink(struct linux_task *t, const char *path, char *buf,
-    size_t n)
+i64 proc_readlink(struct linux_task *t, const char *path, char *buf, size_t n)
 {
 	const char *name = path[0] == '/' ? self_name(path) : NULL;
 	if (!name || strcmp(name, "exe") != 0)

@@ -34,8 +34,8 @@ _Noreturn void process_finish(const struct linux_exit *ex)
 	_exit(ex->signaled ? 128 + ex->status : ex->status);
 }
 
-void clone_tell_parent(struct linux_task *t,
-    const struct clone_args_host *ca, pid_t pid)
+void clone_tell_parent(
+    struct linux_task *t, const struct clone_args_host *ca, pid_t pid)
 {
 	i32 word = pid;
 	if (ca->flags & CLONE_PARENT_SETTID)
@@ -47,14 +47,14 @@ void clone_tell_parent(struct linux_task *t,
 	}
 }
 
-void clone_tell_child(struct vcpu *v, struct linux_task *t,
-    const struct clone_args_host *ca)
+void clone_tell_child(
+    struct vcpu *v, struct linux_task *t, const struct clone_args_host *ca)
 {
 	i32 word = t->tid;
 	if (ca->flags & CLONE_CHILD_SETTID)
 		mem_write(v, ca->child_tid, &word, sizeof(word));
-	t->clear_child_tid = ca->flags & CLONE_CHILD_CLEARTID ?
-	    ca->child_tid : 0;
+	t->clear_child_tid =
+	    ca->flags & CLONE_CHILD_CLEARTID ? ca->child_tid : 0;
 }
 
 /* --- fork ---------------------------------------------------------------- */
@@ -77,8 +77,7 @@ static void unlock_all(struct linux_process *p)
 }
 
 /* In the child: t is all there is. */
-static void become_child(struct linux_task *t,
-    const struct clone_args_host *ca)
+static void become_child(struct linux_task *t, const struct clone_args_host *ca)
 {
 	struct linux_process *p = t->p;
 	const struct linux_abi *abi = p->abi;
@@ -223,7 +222,7 @@ i64 vfork_clone(struct linux_task *t, const struct clone_args_host *ca)
 
 #define THREAD_NEEDS \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define NAMESPACES                                                     \
+#define NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
 	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
@@ -247,8 +246,9 @@ static i64 do_clone(struct linux_task *t, const struct clone_args_host *ca)
 			return unsupported(t, f);
 		return thread_clone(t, ca);
 	}
-	if ((f & (NAMESPACES | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-		 CLONE_PARENT | CLONE_PTRACE)) ||
+	if ((f &
+		(NAMESPACES | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+		    CLONE_PARENT | CLONE_PTRACE)) ||
 	    (ca->exit_signal != SIGCHLD && ca->exit_signal != 0) ||
 	    ca->set_tid_size)
 		return unsupported(t, f);

@@ -34,7 +34,7 @@ struct signal_host {
 };
 
 #define HOST_SA_RESTORER 0x04000000u
-#define HOST_SIG(n)	 ((void (*)(int, siginfo_t *, void *))(uintptr_t)(n))
+#define HOST_SIG(n) ((void (*)(int, siginfo_t *, void *))(uintptr_t)(n))
 #define NEVER_BLOCKED \
 	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGNAL_KICK))
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
@@ -125,8 +125,8 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 	errno = saved_errno;
 }
 
-static int set_host_action(struct linux_process *p, int sig,
-    const struct host_action *act)
+static int set_host_action(
+    struct linux_process *p, int sig, const struct host_action *act)
 {
 	struct signal_host *h = p->sighost;
 	struct host_action old;
@@ -193,8 +193,8 @@ void signal_fini(struct linux_process *p)
 		return;
 	for (int s = 1; s <= LINUX_NSIG; s++)
 		if (h->taken[s])
-			call4(SYS_rt_sigaction, (u64)s, (u64)&h->saved[s], 0,
-			    8);
+			call4(
+			    SYS_rt_sigaction, (u64)s, (u64)&h->saved[s], 0, 8);
 	free(h);
 	p->sighost = NULL;
 }
@@ -202,7 +202,8 @@ void signal_fini(struct linux_process *p)
 void signal_before_exec(struct linux_task *t)
 {
 	struct host_action ign = { .handler = HOST_SIG(1),
-		.flags = HOST_SA_RESTORER, .restorer = signal_restorer };
+		.flags = HOST_SA_RESTORER,
+		.restorer = signal_restorer };
 	u64 mask = t->sigmask;
 	for (int s = 1; s <= LINUX_NSIG; s++)
 		if ((SIGNAL_BIT(s) & NEVER_BLOCKED) &&
@@ -295,7 +296,8 @@ bool signal_on_altstack(const struct linux_task *t)
 {
 	const struct linux_altstack *ss = &t->altstack;
 	u64 sp = t->v->abi.state[t->p->abi->slot_sp];
-	return ss->size && !((u32)ss->flags & SS_AUTODISARM) && sp > ss->sp && sp - ss->sp <= ss->size;
+	return ss->size && !((u32)ss->flags & SS_AUTODISARM) && sp > ss->sp &&
+	    sp - ss->sp <= ss->size;
 }
 
 /* Enter the handler of act. 0 or -EFAULT. */
@@ -309,8 +311,8 @@ static int enter_handler(struct linux_task *t, const siginfo_t *info,
 		.restorer = t->p->abi->sa_restorer ? act->restorer : 0,
 		.flags = act->flags,
 		.mask = t->suspended ? t->suspend_mask : t->sigmask,
-		.on_altstack = (act->flags & SA_ONSTACK) &&
-		    t->altstack.size && !signal_on_altstack(t),
+		.on_altstack = (act->flags & SA_ONSTACK) && t->altstack.size &&
+		    !signal_on_altstack(t),
 	};
 	struct linux_altstack ss = t->altstack;
 

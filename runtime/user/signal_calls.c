@@ -78,8 +78,8 @@ i64 sys_rt_sigsuspend(struct linux_task *t, const u64 a[6])
 	t->sigmask = mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 	t->suspend_mask = old;
 	t->suspended = true;
-	i64 res = safe_syscall(t, SYS_rt_sigsuspend, (u64)&host, (u64)8,
-	    (u64)0, (u64)0, (u64)0, (u64)0);
+	i64 res = safe_syscall(t, SYS_rt_sigsuspend, (u64)&host, (u64)8, (u64)0,
+	    (u64)0, (u64)0, (u64)0);
 	if (res == SYS_RESTART) {
 		/* Came before the call: it has not begun. */
 		t->sigmask = old;
@@ -91,8 +91,8 @@ i64 sys_rt_sigsuspend(struct linux_task *t, const u64 a[6])
 
 /* --- actions ------------------------------------------------------------- */
 
-static i64 put_action(struct linux_task *t, gva_t gva,
-    const struct linux_sigaction *sa)
+static i64 put_action(
+    struct linux_task *t, gva_t gva, const struct linux_sigaction *sa)
 {
 	u64 w[4], n = 0;
 	w[n++] = sa->handler;
@@ -103,8 +103,8 @@ static i64 put_action(struct linux_task *t, gva_t gva,
 	return guest_write(t, gva, w, n * 8);
 }
 
-static i64 get_action(struct linux_task *t, gva_t gva,
-    struct linux_sigaction *sa)
+static i64 get_action(
+    struct linux_task *t, gva_t gva, struct linux_sigaction *sa)
 {
 	bool rest = t->p->abi->sa_restorer;
 	u64 w[4] = { 0 };
@@ -148,8 +148,7 @@ i64 sys_rt_sigaction(struct linux_task *t, const u64 a[6])
 
 /* --- alternate stack, return from a handler ------------------------------ */
 
-static int set_altstack(struct linux_task *t,
-    const struct linux_altstack *ss)
+static int set_altstack(struct linux_task *t, const struct linux_altstack *ss)
 {
 	i32 mode = ss->flags & (i32)~SS_AUTODISARM;
 

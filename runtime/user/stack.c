@@ -16,10 +16,10 @@
 #include "runtime/user/stack.h"
 
 #define STACK_DEFAULT ((u64)8 << 20)
-#define STACK_MIN     ((u64)256 << 10)
-#define STACK_MAX     ((u64)1 << 30)
-#define STACK_GUARD   ((u64)1 << 20)
-#define NAUX	      24
+#define STACK_MIN ((u64)256 << 10)
+#define STACK_MAX ((u64)1 << 30)
+#define STACK_GUARD ((u64)1 << 20)
+#define NAUX 24
 
 static u64 stack_size(const struct linux_process *p)
 {
@@ -144,8 +144,8 @@ int stack_build(struct linux_process *p, const char *execfn, gva_t *out)
 	p->arg_start = at = at - bytes;
 	gva_t platform = 0;
 	if (p->abi->platform)
-		platform = at = push(at, p->abi->platform,
-		    strlen(p->abi->platform) + 1);
+		platform = at =
+		    push(at, p->abi->platform, strlen(p->abi->platform) + 1);
 	gva_t random = at = push(at, seed, sizeof(seed));
 	size_t naux = fill_auxv(p, aux, fn, platform, random);
 	size_t words = 1 + argc + 1 + envc + 1 + 2 * naux;

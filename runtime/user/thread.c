@@ -82,8 +82,7 @@ static void robust_walk(struct linux_task *t)
 		entry = next;
 	}
 	if (head.pending & ~(u64)1)
-		robust_release(t, (head.pending & ~(u64)1) + head.offset,
-		    true);
+		robust_release(t, (head.pending & ~(u64)1) + head.offset, true);
 }
 
 /* The guest-visible part; runs while the thread can still touch memory. */

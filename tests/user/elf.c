@@ -14,14 +14,13 @@
 
 #define ADDR_MAX ((u64)1 << 47)
 #define FILE_SIZE 0x3000
-#define NPH	  4
+#define NPH 4
 
 struct image {
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[NPH];
 	char interp[16];
-	u8 rest[FILE_SIZE - sizeof(Elf64_Ehdr) - NPH * sizeof(Elf64_Phdr) -
-	    16];
+	u8 rest[FILE_SIZE - sizeof(Elf64_Ehdr) - NPH * sizeof(Elf64_Phdr) - 16];
 };
 _Static_assert(sizeof(struct image) == FILE_SIZE, "layout");
 
@@ -41,16 +40,27 @@ static struct image good(void)
 	im.eh.e_ehsize = sizeof(im.eh);
 	im.eh.e_phentsize = sizeof(im.ph[0]);
 	im.eh.e_phnum = NPH;
-	im.ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R,
-		.p_filesz = 0x1000, .p_memsz = 0x1000, .p_align = 0x1000 };
-	im.ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X,
-		.p_offset = 0x1000, .p_vaddr = 0x1000, .p_filesz = 0x800,
-		.p_memsz = 0x800, .p_align = 0x1000 };
-	im.ph[2] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W,
-		.p_offset = 0x2010, .p_vaddr = 0x4010, .p_filesz = 0xff0,
-		.p_memsz = 0x3000, .p_align = 0x1000 };
-	im.ph[3] = (Elf64_Phdr){ .p_type = PT_GNU_STACK,
-		.p_flags = PF_R | PF_W };
+	im.ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+		.p_flags = PF_R,
+		.p_filesz = 0x1000,
+		.p_memsz = 0x1000,
+		.p_align = 0x1000 };
+	im.ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+		.p_flags = PF_R | PF_X,
+		.p_offset = 0x1000,
+		.p_vaddr = 0x1000,
+		.p_filesz = 0x800,
+		.p_memsz = 0x800,
+		.p_align = 0x1000 };
+	im.ph[2] = (Elf64_Phdr){ .p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W,
+		.p_offset = 0x2010,
+		.p_vaddr = 0x4010,
+		.p_filesz = 0xff0,
+		.p_memsz = 0x3000,
+		.p_align = 0x1000 };
+	im.ph[3] =
+	    (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
 	strcpy(im.interp, "/lib/ld.so");
 	return im;
 }
@@ -58,7 +68,8 @@ static struct image good(void)
 static void use_interp(struct image *im)
 {
 	im->ph[3] = (Elf64_Phdr){ .p_type = PT_INTERP,
-		.p_offset = offsetof(struct image, interp), .p_filesz = 11,
+		.p_offset = offsetof(struct image, interp),
+		.p_filesz = 11,
 		.p_memsz = 11 };
 }
 
@@ -141,8 +152,8 @@ Test(elf, every_truncation)
 	struct image im = good();
 	char why[256];
 	for (size_t n = 0; n < sizeof(im); n++)
-		cr_assert_eq(try(&im, n, why, sizeof(why)), -ENOEXEC,
-		    "%zu bytes", n);
+		cr_assert_eq(
+		    try(&im, n, why, sizeof(why)), -ENOEXEC, "%zu bytes", n);
 	use_interp(&im);
 	im.eh.e_phnum = 4;
 	for (size_t n = 0; n < sizeof(im); n += 7)
@@ -175,7 +186,8 @@ Test(elf, extreme_fields)
 	for (int round = 0; round < 3000; round++) {
 		struct image im = good();
 		for (int k = 0; k < 1 + round % 3; k++) {
-			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			seed =
+			    seed * 6364136223846793005u + 1442695040888963407u;
 			u64 *w = (u64 *)(void *)&im;
 			w[(seed >> 33) % (offsetof(struct image, rest) / 8)] =
 			    values[(seed >> 20) % ARRAY_LEN(values)];
@@ -185,16 +197,16 @@ Test(elf, extreme_fields)
 }
 
 /* The reason for one change of a good file. */
-#define REASON(text, change)                                               \
-	do {                                                               \
-		struct image im = good();                                  \
-		char why[256];                                             \
-		use_interp(&im);                                           \
-		change;                                                    \
-		cr_assert_eq(try(&im, sizeof(im), why, sizeof(why)),       \
-		    -ENOEXEC);                                             \
-		cr_assert(strstr(why, text), "'%s' instead of '%s'", why,  \
-		    text);                                                 \
+#define REASON(text, change) \
+	do { \
+		struct image im = good(); \
+		char why[256]; \
+		use_interp(&im); \
+		change; \
+		cr_assert_eq( \
+		    try(&im, sizeof(im), why, sizeof(why)), -ENOEXEC); \
+		cr_assert( \
+		    strstr(why, text), "'%s' instead of '%s'", why, text); \
 	} while (0)
 
 Test(elf, reasons)
@@ -221,8 +233,8 @@ Test(elf, reasons)
 	REASON("power of two", im.ph[2].p_align = 0x3000);
 	REASON("alignment is too large", im.ph[2].p_align = (u64)1 << 60);
 	REASON("entry point", im.eh.e_entry = 0);
-	REASON("nothing to load", im.ph[0].p_type = im.ph[1].p_type =
-				      im.ph[2].p_type = PT_NOTE);
+	REASON("nothing to load",
+	    im.ph[0].p_type = im.ph[1].p_type = im.ph[2].p_type = PT_NOTE);
 	REASON("interpreter", im.ph[3].p_filesz = 10);
 	REASON("interpreter", im.ph[3].p_filesz = 0x2000);
 	REASON("interpreter", im.ph[3].p_offset = 0x10000);
@@ -233,17 +245,15 @@ Test(elf, not_files)
 {
 	struct elf_file f;
 	char why[256];
-	cr_assert_eq(elf_open("/nonexistent", ADDR_MAX, &f, why, sizeof(why)),
-	    -ENOENT);
+	cr_assert_eq(
+	    elf_open("/nonexistent", ADDR_MAX, &f, why, sizeof(why)), -ENOENT);
 	cr_assert_str_eq(why, "/nonexistent: No such file or directory");
-	cr_assert_eq(elf_open("/tmp", ADDR_MAX, &f, why, sizeof(why)),
-	    -EACCES);
+	cr_assert_eq(elf_open("/tmp", ADDR_MAX, &f, why, sizeof(why)), -EACCES);
 	cr_assert_str_eq(why, "/tmp: a directory");
-	cr_assert_eq(elf_open("/dev/null", ADDR_MAX, &f, why, sizeof(why)),
-	    -EACCES);
+	cr_assert_eq(
+	    elf_open("/dev/null", ADDR_MAX, &f, why, sizeof(why)), -EACCES);
 	cr_assert_eq(ftruncate(file, 0), 0);
-	cr_assert_eq(elf_open(path, ADDR_MAX, &f, why, sizeof(why)),
-	    -ENOEXEC);
+	cr_assert_eq(elf_open(path, ADDR_MAX, &f, why, sizeof(why)), -ENOEXEC);
 	cr_assert(strstr(why, "file is empty"));
 }
 
@@ -279,8 +289,8 @@ static int load(const struct image *im)
 
 Test(elf, load_and_free)
 {
-	static const u64 values[] = { 0, 0x10, 0x1000, 0x123000,
-		0x7fffff000000, 0xffffffff };
+	static const u64 values[] = { 0, 0x10, 0x1000, 0x123000, 0x7fffff000000,
+		0xffffffff };
 	struct image im = good();
 	cr_assert_eq(load(&im), 0);
 	size_t before = count_maps();
@@ -301,8 +311,8 @@ Test(elf, fixed_addresses_taken)
 	struct vm_config vmcfg = { .tier = TIER_INTERP };
 	struct metic_vm *vm;
 	char why[256];
-	u64 taken = (u64)mmap(NULL, 0x10000, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u64 taken = (u64)mmap(
+	    NULL, 0x10000, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	im.eh.e_type = ET_EXEC;
 	for (int i = 0; i < 3; i++)
 		im.ph[i].p_vaddr += taken;

@@ -66,8 +66,7 @@ static void expect(const char *guest, unsigned flags, const char *want)
 	char out[PATH_MAX];
 	int r = path_translate(&proc, AT_FDCWD, guest, out, flags);
 	cr_assert_eq(r, 0, "%s: %d", guest, r);
-	cr_assert_str_eq(out, want, "%s -> %s instead of %s", guest, out,
-	    want);
+	cr_assert_str_eq(out, want, "%s -> %s instead of %s", guest, out, want);
 }
 
 Test(path, sysroot_first_then_host)
@@ -94,8 +93,8 @@ Test(path, links_inside_the_sysroot)
 	expect("/etc/me/status", 0, "/proc/self/status");
 	expect("/bin/env", 0, "/usr/bin/env");
 	char out[PATH_MAX];
-	cr_assert_eq(path_translate(&proc, AT_FDCWD, "/etc/loop", out, 0),
-	    -ELOOP);
+	cr_assert_eq(
+	    path_translate(&proc, AT_FDCWD, "/etc/loop", out, 0), -ELOOP);
 	expect("/etc/loop", PATH_NOFOLLOW, in_root("/etc/loop"));
 }
 
@@ -140,8 +139,8 @@ Test(path, limits)
 	name[0] = '/';
 	name[PATH_MAX - 1] = 0;
 	/* fits the guest's limit, but not with the sysroot before it */
-	cr_assert_eq(path_translate(&proc, AT_FDCWD, name, out, 0),
-	    -ENAMETOOLONG);
+	cr_assert_eq(
+	    path_translate(&proc, AT_FDCWD, name, out, 0), -ENAMETOOLONG);
 	for (int i = 1; i < PATH_MAX - 1; i++)
 		name[i] = i % 2 ? '.' : '/';
 	cr_assert_eq(path_translate(&proc, AT_FDCWD, name, out, 0), 0);

@@ -13,10 +13,10 @@
 
 #include "runtime/user/linux.h"
 
-#define LI(rd, imm)  ((u32)(imm) << 20 | (rd) << 7 | 0x13)
-#define ECALL	     0x73u
-#define EBREAK	     0x100073u
-#define JUMP_SELF    0x6fu
+#define LI(rd, imm) ((u32)(imm) << 20 | (rd) << 7 | 0x13)
+#define ECALL 0x73u
+#define EBREAK 0x100073u
+#define JUMP_SELF 0x6fu
 enum { A0 = 10, A1 = 11, A7 = 17 };
 
 struct image {
@@ -56,8 +56,10 @@ static void make(const u32 *code, size_t n)
 	im.eh.e_phoff = offsetof(struct image, ph);
 	im.eh.e_phentsize = sizeof(im.ph);
 	im.eh.e_phnum = 1;
-	im.ph = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X,
-		.p_filesz = sizeof(im), .p_memsz = sizeof(im),
+	im.ph = (Elf64_Phdr){ .p_type = PT_LOAD,
+		.p_flags = PF_R | PF_X,
+		.p_filesz = sizeof(im),
+		.p_memsz = sizeof(im),
 		.p_align = 0x1000 };
 	memcpy(im.code, code, n * sizeof(*code));
 	int fd = open(path, O_WRONLY | O_TRUNC);
@@ -87,8 +89,8 @@ static struct linux_exit run_code(const u32 *code, size_t n)
 	}
 	return ex;
 }
-#define RUN(...)                                          \
-	run_code((const u32[]){ __VA_ARGS__ },            \
+#define RUN(...) \
+	run_code((const u32[]){ __VA_ARGS__ }, \
 	    sizeof((const u32[]){ __VA_ARGS__ }) / sizeof(u32))
 
 static void expect(struct linux_exit ex, bool signaled, int status, bool core)
@@ -105,12 +107,12 @@ Test(run, outcomes)
 	expect(RUN(LI(A0, 0x1ff), LI(A7, 93), ECALL), false, 255, false);
 	expect(RUN(0), true, SIGILL, true);
 	expect(RUN(EBREAK), true, SIGTRAP, true);
-	expect(RUN(LI(A0, 0), 0x00053503 /* ld a0, (a0) */), true, SIGSEGV,
-	    true);
+	expect(
+	    RUN(LI(A0, 0), 0x00053503 /* ld a0, (a0) */), true, SIGSEGV, true);
 	expect(RUN(0x00008067 /* ret to 0 */), true, SIGSEGV, true);
 	/* kill(getpid(), SIGTERM) */
-	expect(RUN(LI(A7, 172), ECALL, LI(A1, 15), LI(A7, 129), ECALL,
-		   JUMP_SELF),
+	expect(
+	    RUN(LI(A7, 172), ECALL, LI(A1, 15), LI(A7, 129), ECALL, JUMP_SELF),
 	    true, SIGTERM, false);
 	/* an unknown call is ENOSYS: exit(-a0) */
 	expect(RUN(LI(A7, 2000), ECALL, 0x40a00533, LI(A7, 93), ECALL), false,
@@ -190,8 +192,8 @@ Test(run, side_by_side)
 	for (size_t i = 0; i < ARRAY_LEN(vm); i++)
 		vm[i] = start(i % 2 ? TIER_INTERP : TIER_AUTO);
 	for (size_t i = 0; i < ARRAY_LEN(vm); i++)
-		cr_assert_eq(pthread_create(&th[i], NULL, run_thread, vm[i]),
-		    0);
+		cr_assert_eq(
+		    pthread_create(&th[i], NULL, run_thread, vm[i]), 0);
 	for (size_t i = 0; i < ARRAY_LEN(vm); i++) {
 		void *r;
 		cr_assert_eq(pthread_join(th[i], &r), 0);
@@ -203,8 +205,7 @@ Test(run, side_by_side)
 Test(run, script)
 {
 	/* the program's own path is the interpreter's argument: argc 3 */
-	const u32 code[] = { 0x00013503 /* ld a0, (sp) */, LI(A7, 93),
-		ECALL };
+	const u32 code[] = { 0x00013503 /* ld a0, (sp) */, LI(A7, 93), ECALL };
 	char script[] = "/tmp/metic-script-XXXXXX", text[128];
 	struct linux_config cfg = { .prog = script };
 	struct vm_config vmcfg = { .tier = TIER_INTERP };
@@ -216,8 +217,8 @@ Test(run, script)
 	int n = snprintf(text, sizeof(text), "#! %s  one arg \nrest", path);
 	cr_assert_eq(write(fd, text, (size_t)n), n);
 	close(fd);
-	cr_assert_eq(linux_new(&cfg, &vmcfg, &vm, why, sizeof(why)), 0, "%s",
-	    why);
+	cr_assert_eq(
+	    linux_new(&cfg, &vmcfg, &vm, why, sizeof(why)), 0, "%s", why);
 	cr_assert_eq(linux_run(vm, &ex), 0);
 	expect(ex, false, 3, false);
 	linux_free(vm);
@@ -225,7 +226,7 @@ Test(run, script)
 	cr_assert_eq(write(fd, "#!/nonexistent\n", 15), 15);
 	close(fd);
 	cr_assert_eq(linux_new(&cfg, &vmcfg, &vm, why, sizeof(why)), -ENOENT);
-	cr_assert(strstr(why, script) && strstr(why, "/nonexistent"), "%s",
-	    why);
+	cr_assert(
+	    strstr(why, script) && strstr(why, "/nonexistent"), "%s", why);
 	unlink(script);
 }

@@ -22,8 +22,8 @@ static void read_maps(void)
 	char line[8192];
 	CHECK(f);
 	while (fgets(line, sizeof(line), f) && nmaps < 256)
-		if (sscanf(line, "%lx-%lx", &maps[nmaps].lo,
-			&maps[nmaps].hi) == 2)
+		if (sscanf(line, "%lx-%lx", &maps[nmaps].lo, &maps[nmaps].hi) ==
+		    2)
 			nmaps++;
 	fclose(f);
 	CHECK(nmaps > 3);
@@ -51,14 +51,15 @@ static void probe(unsigned long a)
 	CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED &&
 	    errno == EFAULT);
 	/* either free, then it is ours now, or refused */
-	char *q = mmap(p, PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	    -1, 0);
+	char *q =
+	    mmap(p, PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (q == MAP_FAILED) {
 		CHECK(errno == ENOMEM);
-		char *own = mmap(NULL, PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
+		char *own =
+		    mmap(NULL, PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		CHECK(mremap(own, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-			  p) == MAP_FAILED && errno == ENOMEM);
+			  p) == MAP_FAILED &&
+		    errno == ENOMEM);
 		CHECK(own[0] == 0 && munmap(own, PAGE) == 0);
 	} else {
 		CHECK(q == p && q[0] == 0);

@@ -37,21 +37,22 @@ static void install(int sig, int flags)
 	CHECK(sigaction(sig, &sa, NULL) == 0);
 }
 
-#define EXPECT(sig, code, stmt)                          \
-	do {                                             \
-		got = 0;                                 \
-		if (sigsetjmp(env, 1) == 0) {            \
-			stmt;                            \
-			CHECK(!"no fault");              \
-		}                                        \
-		CHECK(got == (sig));CHECK(info.si_code == (code)); \
+#define EXPECT(sig, code, stmt) \
+	do { \
+		got = 0; \
+		if (sigsetjmp(env, 1) == 0) { \
+			stmt; \
+			CHECK(!"no fault"); \
+		} \
+		CHECK(got == (sig)); \
+		CHECK(info.si_code == (code)); \
 	} while (0)
 
 static void test_segv(void)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	volatile char *p = mmap(NULL, (size_t)page, PROT_READ,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *p = mmap(
+	    NULL, (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(p != MAP_FAILED);
 	EXPECT(SIGSEGV, SEGV_ACCERR, p[5] = 1);
 	CHECK(info.si_addr == (void *)(p + 5));
@@ -124,12 +125,12 @@ static void test_repair(void)
 	sa.sa_sigaction = on_repair;
 	sa.sa_flags = SA_SIGINFO;
 	CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
-	__asm__ volatile("fsflags zero\nfmv.d fa0, %2\nli t0, 16\n"
-			 ".option push\n.option norvc\nld t1, 0(t0)\n"
-			 ".option pop\nmv %0, t1\nfmv.d %2, fa0\n"
-			 "frcsr %1\nfscsr zero"
-			 : "=r"(v), "=r"(fcsr), "+f"(d)::"t0", "t1", "fa0",
-			 "memory");
+	__asm__ volatile(
+	    "fsflags zero\nfmv.d fa0, %2\nli t0, 16\n"
+	    ".option push\n.option norvc\nld t1, 0(t0)\n"
+	    ".option pop\nmv %0, t1\nfmv.d %2, fa0\n"
+	    "frcsr %1\nfscsr zero"
+	    : "=r"(v), "=r"(fcsr), "+f"(d)::"t0", "t1", "fa0", "memory");
 	CHECK(v == 4711 && d == 42.0 && fcsr == 0x15);
 }
 #else

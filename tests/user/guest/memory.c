@@ -51,7 +51,8 @@ static void test_mmap(void)
 	CHECK(map(p + 2 * PAGE, PAGE, rw, MAP_FIXED_NOREPLACE) == MAP_FAILED &&
 	    errno == EEXIST);
 	CHECK(munmap(p + PAGE, 2 * PAGE) == 0);
-	CHECK(readable(p) && !readable(p + PAGE) && !readable(p + 3 * PAGE - 1));
+	CHECK(
+	    readable(p) && !readable(p + PAGE) && !readable(p + 3 * PAGE - 1));
 	CHECK(readable(p + 3 * PAGE));
 	CHECK(munmap(p + PAGE, 2 * PAGE) == 0); /* nothing there: fine */
 	CHECK(map(p + PAGE, PAGE, rw, MAP_FIXED_NOREPLACE) == p + PAGE);
@@ -77,10 +78,10 @@ static void test_file(void)
 	CHECK(fd >= 0);
 	CHECK(ftruncate(fd, 3 * PAGE) == 0);
 	CHECK(pwrite(fd, "one", 3, PAGE) == 3);
-	char *s = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-	    PAGE);
-	char *c = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-	    PAGE);
+	char *s =
+	    mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+	char *c =
+	    mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
 	CHECK(s != MAP_FAILED && c != MAP_FAILED && !memcmp(c, "one", 3));
 	c[0] = 'X';
 	CHECK(s[0] == 'o');
@@ -137,7 +138,8 @@ static void test_madvise(void)
 {
 	char *p = map(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, 0);
 	p[0] = p[PAGE] = 1;
-	CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 1);
+	CHECK(
+	    madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 1);
 	munmap(p + PAGE, PAGE);
 	CHECK(madvise(p, 2 * PAGE, MADV_DONTNEED) < 0 && errno == ENOMEM);
 	CHECK(madvise(p, PAGE, 9999) < 0 && errno == EINVAL);

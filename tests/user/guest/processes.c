@@ -247,8 +247,8 @@ static void test_wait(void)
 	if (pid == 0)
 		_exit(11);
 	CHECK(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) == 0);
-	CHECK(si.si_pid == pid && si.si_status == 11 &&
-	    si.si_code == CLD_EXITED);
+	CHECK(
+	    si.si_pid == pid && si.si_status == 11 && si.si_code == CLD_EXITED);
 	CHECK(wait4(pid, &st, 0, &ru) == pid && WEXITSTATUS(st) == 11);
 	pid = fork();
 	if (pid == 0) {

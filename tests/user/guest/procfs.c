@@ -89,8 +89,8 @@ int main(int argc, char **argv)
 	check_map(&heap, "rw-p", "[stack]");
 	check_map((void *)main, "r-xp", exe);
 	check_map(heap, "rw-p", "[heap]");
-	void *p = mmap(NULL, 4096, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	    0);
+	void *p =
+	    mmap(NULL, 4096, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check_map(p, "---s", NULL);
 
 	CHECK(getauxval(AT_PAGESZ) == 4096);

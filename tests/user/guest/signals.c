@@ -335,8 +335,8 @@ static void test_child(void)
 	CHECK(waitpid(pid, &st, 0) == pid);
 	CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 9 && count == 1);
 	install(SIGCHLD, SIG_DFL, 0);
-	const int fatal[] = { SIGTERM, SIGABRT, SIGKILL, SIGSEGV,
-		SIGUSR1, SIGRTMAX };
+	const int fatal[] = { SIGTERM, SIGABRT, SIGKILL, SIGSEGV, SIGUSR1,
+		SIGRTMAX };
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
 		pid = fork();
 		if (pid == 0) {

@@ -148,8 +148,8 @@ static void *forks(void *arg)
 
 int main(int argc, char **argv)
 {
-	static void *(*const body[])(void *) = { compute, call, fault, map,
-		rewrite, forks };
+	static void *(*const body[])(
+	    void *) = { compute, call, fault, map, rewrite, forks };
 	enum { N = sizeof(body) / sizeof(body[0]) };
 	int ms = argc > 1 ? atoi(argv[1]) : 1500;
 	pthread_t th[N];
@@ -174,8 +174,9 @@ int main(int argc, char **argv)
 			CHECK(pthread_kill(th[i], SIGUSR1) == 0);
 		usleep(200);
 		clock_gettime(CLOCK_MONOTONIC, &t);
-	} while ((t.tv_sec - t0.tv_sec) * 1000 +
-	    (t.tv_nsec - t0.tv_nsec) / 1000000 < ms);
+	} while (
+	    (t.tv_sec - t0.tv_sec) * 1000 + (t.tv_nsec - t0.tv_nsec) / 1000000 <
+	    ms);
 	setitimer(ITIMER_REAL, &off, NULL);
 	stop = 1;
 	for (int i = 0; i < N; i++)

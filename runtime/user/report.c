@@ -43,8 +43,8 @@ void report_fault(struct linux_task *t, const siginfo_t *info)
 {
 	struct metic_vm *vm = t->p->vm;
 	const struct guest_isa *g = vm->guest;
-	vm_log(vm, "metic: %s (thread %d) killed by SIG%s\n",
-	    t->p->exe_guest, (int)t->tid, sigabbrev_np(info->si_signo));
+	vm_log(vm, "metic: %s (thread %d) killed by SIG%s\n", t->p->exe_guest,
+	    (int)t->tid, sigabbrev_np(info->si_signo));
 	place(t->p, "pc", t->v->abi.pc);
 	instruction(t);
 	if (info->si_signo == SIGSEGV || info->si_signo == SIGBUS)

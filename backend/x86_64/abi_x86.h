@@ -14,8 +14,8 @@
 #define VCPU RBP /* &vcpu.abi + ABI_BIAS */
 
 /* Host register of each pin: integer, fp. */
-static const u8 x86_pin[ABI_NPIN] = { RBX, R12, R13, R14, R15, R8, RDI, RSI,
-	R9, R10 };
+static const u8 x86_pin[ABI_NPIN] = { RBX, R12, R13, R14, R15, R8, RDI, RSI, R9,
+	R10 };
 static const u8 x86_fpin[ABI_NFPIN] = { XMM4, XMM5, XMM6, XMM7, XMM8, XMM9,
 	XMM10, XMM11, XMM12, XMM13, XMM14, XMM15 };
 
@@ -33,9 +33,19 @@ static const u8 x86_fpin[ABI_NFPIN] = { XMM4, XMM5, XMM6, XMM7, XMM8, XMM9,
  *   REFERENCE eax = what, ecx = types; call
  */
 enum x86_host {
-	HOST_SERVICE, HOST_LOOKUP, HOST_LINK, HOST_REFERENCE,
-	HOST_SIGN64, HOST_ABS64, HOST_SIGN32, HOST_ABS32,
-	HOST_NAN64, HOST_NAN32, HOST_BOX_ONES, HOST_ZERO, HOST_N
+	HOST_SERVICE,
+	HOST_LOOKUP,
+	HOST_LINK,
+	HOST_REFERENCE,
+	HOST_SIGN64,
+	HOST_ABS64,
+	HOST_SIGN32,
+	HOST_ABS32,
+	HOST_NAN64,
+	HOST_NAN32,
+	HOST_BOX_ONES,
+	HOST_ZERO,
+	HOST_N
 };
 _Static_assert(HOST_N <= ABI_NHOST, "abi_state.host is too small");
 

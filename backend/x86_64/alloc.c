@@ -44,7 +44,7 @@ struct mem home_mem(i16 home)
 {
 	assert(home >= 0);
 	return mem_vcpu(home < ABI_NSLOTS ? ABI_SLOT_OFF(home) :
-	    ABI_TMP_OFF(home - ABI_NSLOTS));
+					    ABI_TMP_OFF(home - ABI_NSLOTS));
 }
 
 void lock(struct cc *c, unsigned reg)
@@ -72,8 +72,7 @@ static void drop_home(struct cc *c, struct val *v)
 {
 	if (v->home >= ABI_NSLOTS) {
 		assert(c->nspills_done < ARRAY_LEN(c->spills_done));
-		c->spills_done[c->nspills_done++] =
-		    (u16)(v->home - ABI_NSLOTS);
+		c->spills_done[c->nspills_done++] = (u16)(v->home - ABI_NSLOTS);
 	}
 	v->home = HOME_NONE;
 }
@@ -205,6 +204,15 @@ unsigned alloc(struct cc *c, bool fp)
 	return r;
 }
 
+/* Another register that holds value o, or NOREG. */
+static unsigned other_reg(struct cc *c, ir_ref o, unsigned not )
+{
+	for (unsigned r = 0; r < 32; r++)
+		if (r != not &&c->s.owner[r] == o)
+			return r;
+	return NOREG;
+}
+
 /* Give value o, which is in a register about to change, another place. */
 static void relocate(struct cc *c, ir_ref o)
 {
@@ -215,11 +223,11 @@ static void relocate(struct cc *c, ir_ref o)
 		v->reg = NOREG;
 		return;
 	}
-	for (unsigned r = 0; r < 32; r++)
-		if (r != from && c->s.owner[r] == o) {
-			v->reg = (u8)r;
-			return;
-		}
+	unsigned other = other_reg(c, o, from);
+	if (other != NOREG) {
+		v->reg = (u8)other;
+		return;
+	}
 	if (!has_free(c, v->fp)) {
 		spill(c, v);
 		v->reg = NOREG;
@@ -358,7 +366,7 @@ static bool pin_is_free(struct cc *c, unsigned r)
 	ir_ref o = c->s.owner[r];
 
 	return o == IR_NONE || !val(c, o)->uses || val(c, o)->reg != r ||
-	    recoverable(val(c, o));
+	    recoverable(val(c, o)) || other_reg(c, o, r) != NOREG;
 }
 
 static void take(struct cc *c, unsigned r)
@@ -366,7 +374,7 @@ static void take(struct cc *c, unsigned r)
 	ir_ref o = c->s.owner[r];
 
 	if (o != IR_NONE && val(c, o)->reg == r)
-		val(c, o)->reg = NOREG;
+		val(c, o)->reg = (u8)other_reg(c, o, r);
 	c->s.owner[r] = IR_NONE;
 	lock(c, r);
 }
@@ -423,6 +431,31 @@ void define_alias(struct cc *c, ir_ref ref, ir_ref of)
 	v->uses = 0;
 	if (c->info[of].last < c->info[ref].last)
 		c->info[of].last = c->info[ref].last;
+}
+
+bool hand_over(struct cc *c, ir_ref narrow, ir_ref wide)
+{
+	struct val *n = val(c, narrow), *w = val(c, wide);
+
+	if (c->insn[narrow].type != IR_I32 || n->kind != VAL_PLAIN ||
+	    (n->facts & FACT_WIDE))
+		return false;
+	w->uses = (u16)(w->uses + n->uses);
+	if (c->info[wide].last < c->info[narrow].last)
+		c->info[wide].last = c->info[narrow].last;
+	n->uses = 0;
+	drop_home(c, n);
+	return true;
+}
+
+void become_alias(struct cc *c, ir_ref narrow, ir_ref wide)
+{
+	struct val *n = val(c, narrow);
+
+	if (n->reg != NOREG && c->s.owner[n->reg] == narrow)
+		c->s.owner[n->reg] = IR_NONE;
+	n->kind = VAL_ALIAS;
+	n->alias = wide;
 }
 
 unsigned ones(struct cc *c)
@@ -518,8 +551,8 @@ static void put_memory(struct cc *c, unsigned slot, ir_ref r)
 		else
 			asm_store(&c->a, 8, m, reg);
 	}
-	if (v->kind != VAL_CONST && (v->home == HOME_NONE ||
-		v->home >= ABI_NSLOTS)) {
+	if (v->kind != VAL_CONST &&
+	    (v->home == HOME_NONE || v->home >= ABI_NSLOTS)) {
 		drop_home(c, v);
 		v->home = (i16)slot;
 	}
@@ -571,8 +604,7 @@ void forget_slots(struct cc *c)
 			vacate(c, pin);
 		} else if (o != IR_NONE && val(c, o)->home == (i16)slot) {
 			struct val *v = val(c, o);
-			if (v->uses && v->reg == NOREG &&
-			    v->kind != VAL_CONST)
+			if (v->uses && v->reg == NOREG && v->kind != VAL_CONST)
 				unlock(c, use_reg(c, o));
 			v->home = HOME_NONE;
 		}

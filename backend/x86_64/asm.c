@@ -149,8 +149,9 @@ static void modrm_mem(struct asm_buf *b, unsigned reg, struct mem m)
 		return;
 	}
 	unsigned base = m.base & 7u;
-	unsigned mod = !m.disp && base != RBP ? 0 : m.disp == (i8)m.disp ?
-	    1 : 2;
+	unsigned mod = !m.disp && base != RBP ? 0 :
+	    m.disp == (i8)m.disp              ? 1 :
+						2;
 	bool sib = m.index != NOREG || base == RSP;
 
 	asm_u8(b, (u8)(mod << 6 | r | (sib ? 4 : base)));
@@ -187,30 +188,30 @@ void asm_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg, struct mem m)
 	modrm_mem(b, reg, m);
 }
 
-void asm_vex_rr(struct asm_buf *b, u32 op, unsigned w, unsigned reg,
-    unsigned v, unsigned rm)
+void asm_vex_rr(struct asm_buf *b, u32 op, unsigned w, unsigned reg, unsigned v,
+    unsigned rm)
 {
 	vex(b, op, w, hi(reg), 0, hi(rm), v);
 	modrm_rr(b, reg, rm);
 }
 
-void asm_vex_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg,
-    unsigned v, struct mem m)
+void asm_vex_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg, unsigned v,
+    struct mem m)
 {
 	vex(b, op, w, hi(reg), hi(m.index), hi(m.base), v);
 	modrm_mem(b, reg, m);
 }
 
 /* A /digit form: the digit stands in the reg field. */
-static void digit_r(struct asm_buf *b, u32 op, unsigned w, unsigned digit,
-    unsigned rm)
+static void digit_r(
+    struct asm_buf *b, u32 op, unsigned w, unsigned digit, unsigned rm)
 {
 	legacy(b, op, w, 0, 0, hi(rm), w == 1 && byte_rex(rm));
 	modrm_rr(b, digit, rm);
 }
 
-static void digit_m(struct asm_buf *b, u32 op, unsigned w, unsigned digit,
-    struct mem m)
+static void digit_m(
+    struct asm_buf *b, u32 op, unsigned w, unsigned digit, struct mem m)
 {
 	legacy(b, op, w, 0, hi(m.index), hi(m.base), false);
 	modrm_mem(b, digit, m);
@@ -226,26 +227,26 @@ static void imm(struct asm_buf *b, unsigned w, i32 v)
 		asm_u32(b, (u32)v);
 }
 
-void asm_alu_rr(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    unsigned s)
+void asm_alu_rr(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, unsigned s)
 {
 	asm_rr(b, (u32)op * 8 + 3, w, d, s);
 }
 
-void asm_alu_rm(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    struct mem m)
+void asm_alu_rm(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, struct mem m)
 {
 	asm_rm(b, (u32)op * 8 + 3, w, d, m);
 }
 
-void asm_alu_mr(struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m,
-    unsigned s)
+void asm_alu_mr(
+    struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m, unsigned s)
 {
 	asm_rm(b, (u32)op * 8 + 1, w, s, m);
 }
 
-void asm_alu_ri(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    i32 v)
+void asm_alu_ri(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, i32 v)
 {
 	if (w > 1 && v == (i8)v) {
 		digit_r(b, 0x83, w, op, d);
@@ -259,8 +260,8 @@ void asm_alu_ri(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
 	}
 }
 
-void asm_alu_mi(struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m,
-    i32 v)
+void asm_alu_mi(
+    struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m, i32 v)
 {
 	if (w > 1 && v == (i8)v) {
 		digit_m(b, 0x83, w, op, m);
@@ -330,8 +331,8 @@ void asm_store(struct asm_buf *b, unsigned w, struct mem m, unsigned s)
 	asm_rm(b, OP_MOV_STORE, w, s, m);
 }
 
-void asm_shift_ri(struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d,
-    unsigned n)
+void asm_shift_ri(
+    struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d, unsigned n)
 {
 	if (n == 1) {
 		digit_r(b, 0xd1, w, op, d);
@@ -341,14 +342,12 @@ void asm_shift_ri(struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d,
 	}
 }
 
-void asm_shift_rc(struct asm_buf *b, enum x86_shift op, unsigned w,
-    unsigned d)
+void asm_shift_rc(struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d)
 {
 	digit_r(b, 0xd3, w, op, d);
 }
 
-void asm_rorx(struct asm_buf *b, unsigned w, unsigned d, unsigned s,
-    unsigned n)
+void asm_rorx(struct asm_buf *b, unsigned w, unsigned d, unsigned s, unsigned n)
 {
 	asm_vex_rr(b, OP_RORX, w, d, 0, s);
 	asm_u8(b, (u8)n);
@@ -359,8 +358,7 @@ void asm_grp3_r(struct asm_buf *b, enum x86_grp3 op, unsigned w, unsigned r)
 	digit_r(b, OP_GRP3, w, op, r);
 }
 
-void asm_grp3_m(struct asm_buf *b, enum x86_grp3 op, unsigned w,
-    struct mem m)
+void asm_grp3_m(struct asm_buf *b, enum x86_grp3 op, unsigned w, struct mem m)
 {
 	digit_m(b, OP_GRP3, w, op, m);
 }
@@ -378,8 +376,8 @@ void asm_imul_ri(struct asm_buf *b, unsigned w, unsigned d, unsigned s, i32 v)
 
 void asm_bswap(struct asm_buf *b, unsigned w, unsigned r)
 {
-	legacy(b, OPC(PFX_NONE, MAP_0F, 0xc8u) | (r & 7), w, 0, 0, hi(r),
-	    false);
+	legacy(
+	    b, OPC(PFX_NONE, MAP_0F, 0xc8u) | (r & 7), w, 0, 0, hi(r), false);
 }
 
 void asm_cdq(struct asm_buf *b, unsigned w)
@@ -389,19 +387,19 @@ void asm_cdq(struct asm_buf *b, unsigned w)
 
 void asm_setcc(struct asm_buf *b, enum x86_cc cc, unsigned r)
 {
-	legacy(b, OPC(PFX_NONE, MAP_0F, 0x90u) | cc, 4, 0, 0, hi(r),
-	    byte_rex(r));
+	legacy(
+	    b, OPC(PFX_NONE, MAP_0F, 0x90u) | cc, 4, 0, 0, hi(r), byte_rex(r));
 	modrm_rr(b, 0, r);
 }
 
-void asm_cmov_rr(struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d,
-    unsigned s)
+void asm_cmov_rr(
+    struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d, unsigned s)
 {
 	asm_rr(b, OPC(PFX_NONE, MAP_0F, 0x40u) | cc, w, d, s);
 }
 
-void asm_cmov_rm(struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d,
-    struct mem m)
+void asm_cmov_rm(
+    struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d, struct mem m)
 {
 	asm_rm(b, OPC(PFX_NONE, MAP_0F, 0x40u) | cc, w, d, m);
 }

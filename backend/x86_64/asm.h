@@ -14,10 +14,38 @@
 #include "runtime/base/types.h"
 
 enum x86_reg {
-	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
-	R8, R9, R10, R11, R12, R13, R14, R15,
-	XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
-	XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15,
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+	XMM0,
+	XMM1,
+	XMM2,
+	XMM3,
+	XMM4,
+	XMM5,
+	XMM6,
+	XMM7,
+	XMM8,
+	XMM9,
+	XMM10,
+	XMM11,
+	XMM12,
+	XMM13,
+	XMM14,
+	XMM15,
 	NOREG = 255
 };
 
@@ -39,8 +67,8 @@ static inline struct mem mem_at(unsigned base, i32 disp)
 	return (struct mem){ (u8)base, NOREG, 0, disp };
 }
 
-static inline struct mem mem_index(unsigned base, unsigned index,
-    unsigned shift, i32 disp)
+static inline struct mem mem_index(
+    unsigned base, unsigned index, unsigned shift, i32 disp)
 {
 	return (struct mem){ (u8)base, (u8)index, (u8)shift, disp };
 }
@@ -119,14 +147,38 @@ enum x86_op {
 	OP_FNMSUB132 = OPC(PFX_66, MAP_0F38, 0x9f),
 };
 
-enum x86_alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR,
-	ALU_CMP };
+enum x86_alu {
+	ALU_ADD,
+	ALU_OR,
+	ALU_ADC,
+	ALU_SBB,
+	ALU_AND,
+	ALU_SUB,
+	ALU_XOR,
+	ALU_CMP
+};
 enum x86_shift { SH_ROL, SH_ROR, SH_SHL = 4, SH_SHR, SH_SAR = 7 };
 enum x86_grp3 { G3_NOT = 2, G3_NEG, G3_MUL, G3_IMUL, G3_DIV, G3_IDIV };
 
 /* Condition codes; the odd one is the negation. */
-enum x86_cc { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS,
-	CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G };
+enum x86_cc {
+	CC_O,
+	CC_NO,
+	CC_B,
+	CC_AE,
+	CC_E,
+	CC_NE,
+	CC_BE,
+	CC_A,
+	CC_S,
+	CC_NS,
+	CC_P,
+	CC_NP,
+	CC_L,
+	CC_GE,
+	CC_LE,
+	CC_G
+};
 
 /* Raw bytes. */
 void asm_u8(struct asm_buf *b, u8 v);
@@ -140,22 +192,22 @@ void asm_rr(struct asm_buf *b, u32 op, unsigned w, unsigned reg, unsigned rm);
 /* The same with memory. */
 void asm_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg, struct mem m);
 /* VEX.128/LZ forms: v is the register in vvvv, 0 if unused. */
-void asm_vex_rr(struct asm_buf *b, u32 op, unsigned w, unsigned reg,
-    unsigned v, unsigned rm);
-void asm_vex_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg,
-    unsigned v, struct mem m);
+void asm_vex_rr(struct asm_buf *b, u32 op, unsigned w, unsigned reg, unsigned v,
+    unsigned rm);
+void asm_vex_rm(struct asm_buf *b, u32 op, unsigned w, unsigned reg, unsigned v,
+    struct mem m);
 
 /* d = d op s */
-void asm_alu_rr(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    unsigned s);
-void asm_alu_rm(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    struct mem m);
-void asm_alu_mr(struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m,
-    unsigned s);
-void asm_alu_ri(struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d,
-    i32 imm);
-void asm_alu_mi(struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m,
-    i32 imm);
+void asm_alu_rr(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, unsigned s);
+void asm_alu_rm(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, struct mem m);
+void asm_alu_mr(
+    struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m, unsigned s);
+void asm_alu_ri(
+    struct asm_buf *b, enum x86_alu op, unsigned w, unsigned d, i32 imm);
+void asm_alu_mi(
+    struct asm_buf *b, enum x86_alu op, unsigned w, struct mem m, i32 imm);
 /* imm is taken as unsigned when it fits 31 bits: narrower forms are used. */
 void asm_test_ri(struct asm_buf *b, unsigned w, unsigned d, i32 imm);
 void asm_test_mi(struct asm_buf *b, unsigned w, struct mem m, i32 imm);
@@ -169,26 +221,24 @@ void asm_mov_mi(struct asm_buf *b, unsigned w, struct mem m, i32 imm);
 void asm_load(struct asm_buf *b, unsigned w, unsigned d, struct mem m);
 void asm_store(struct asm_buf *b, unsigned w, struct mem m, unsigned s);
 
-void asm_shift_ri(struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d,
-    unsigned n);
+void asm_shift_ri(
+    struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d, unsigned n);
 /* by cl */
-void asm_shift_rc(struct asm_buf *b, enum x86_shift op, unsigned w,
-    unsigned d);
-void asm_rorx(struct asm_buf *b, unsigned w, unsigned d, unsigned s,
-    unsigned n);
+void asm_shift_rc(struct asm_buf *b, enum x86_shift op, unsigned w, unsigned d);
+void asm_rorx(
+    struct asm_buf *b, unsigned w, unsigned d, unsigned s, unsigned n);
 void asm_grp3_r(struct asm_buf *b, enum x86_grp3 op, unsigned w, unsigned r);
-void asm_grp3_m(struct asm_buf *b, enum x86_grp3 op, unsigned w,
-    struct mem m);
+void asm_grp3_m(struct asm_buf *b, enum x86_grp3 op, unsigned w, struct mem m);
 /* d = s * imm */
-void asm_imul_ri(struct asm_buf *b, unsigned w, unsigned d, unsigned s,
-    i32 imm);
+void asm_imul_ri(
+    struct asm_buf *b, unsigned w, unsigned d, unsigned s, i32 imm);
 void asm_bswap(struct asm_buf *b, unsigned w, unsigned r);
 void asm_cdq(struct asm_buf *b, unsigned w); /* cdq or cqo */
 void asm_setcc(struct asm_buf *b, enum x86_cc cc, unsigned r);
-void asm_cmov_rr(struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d,
-    unsigned s);
-void asm_cmov_rm(struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d,
-    struct mem m);
+void asm_cmov_rr(
+    struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d, unsigned s);
+void asm_cmov_rm(
+    struct asm_buf *b, enum x86_cc cc, unsigned w, unsigned d, struct mem m);
 void asm_lock(struct asm_buf *b); /* prefix of the next instruction */
 
 /* rel32 forms: return the offset of the rel32, which is zero. */

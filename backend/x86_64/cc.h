@@ -45,6 +45,7 @@ enum {
 	FACT_SX = 2, /* bits 63..32 are copies of bit 31 */
 	FACT_BOX = 4, /* bits 63..32 are ones (fp) */
 	FACT_CANON = 8, /* if a NaN, the canonical one */
+	FACT_WIDE = 16, /* an i32 that an i64 is an alias of */
 };
 
 #define HOME_NONE (-1) /* else a slot, or ABI_NSLOTS + a word of tmp[] */
@@ -180,6 +181,13 @@ unsigned dest_scratch(struct cc *c, ir_ref ref, unsigned prefer);
 /* ref is now in reg. */
 void define(struct cc *c, ir_ref ref, unsigned reg, u8 facts);
 void define_alias(struct cc *c, ir_ref ref, ir_ref of);
+/*
+ * The i32 value is about to be extended to `wide`: its other uses become
+ * uses of that, so its register may be overwritten. False: it must stay.
+ * Once `wide` is defined, become_alias completes it.
+ */
+bool hand_over(struct cc *c, ir_ref narrow, ir_ref wide);
+void become_alias(struct cc *c, ir_ref narrow, ir_ref wide);
 /* An xmm register with all ones (VAL of c->r->ninsns). */
 unsigned ones(struct cc *c);
 void emit_get(struct cc *c, ir_ref ref);
@@ -208,8 +216,8 @@ u32 reference_types(struct cc *c, ir_ref ref);
 void emit_int(struct cc *c, ir_ref ref);
 void emit_high(struct cc *c, ir_ref ref);
 void emit_div(struct cc *c, ir_ref ref);
-void alu_opnd(struct cc *c, enum x86_alu op, unsigned w, unsigned d,
-    struct opnd o);
+void alu_opnd(
+    struct cc *c, enum x86_alu op, unsigned w, unsigned d, struct opnd o);
 
 /* cond.c */
 struct cond emit_cond(struct cc *c, ir_ref ref);
@@ -232,11 +240,11 @@ void emit_fp_state(struct cc *c, ir_ref ref);
 struct cond emit_fp_compare(struct cc *c, ir_ref ref);
 void fp_mov(struct cc *c, unsigned d, unsigned s);
 /* d = s1 op s2; f64 opcode, ty chooses the form */
-void fp_op3(struct cc *c, u32 op, u8 ty, unsigned d, unsigned s1,
-    struct opnd s2);
+void fp_op3(
+    struct cc *c, u32 op, u8 ty, unsigned d, unsigned s1, struct opnd s2);
 /* d = s1 op constant: packed bit operation */
-void fp_bits(struct cc *c, u32 op, unsigned d, unsigned s1,
-    enum x86_host constant);
+void fp_bits(
+    struct cc *c, u32 op, unsigned d, unsigned s1, enum x86_host constant);
 /* reg op o, no second source */
 void fp_op2(struct cc *c, u32 op, u8 ty, unsigned reg, struct opnd o);
 /* ref's result is in d: make a NaN the canonical one if anybody can tell. */
@@ -250,8 +258,8 @@ bool fp_needs_reference(struct cc *c, ir_ref ref);
  * The guest's rounding mode decides: jump to a cold call of the reference
  * unless it is ref's. NULL if there is nothing to test.
  */
-struct cold *fp_mode(struct cc *c, ir_ref ref, const struct opnd op[3],
-    unsigned n, unsigned d);
+struct cold *fp_mode(
+    struct cc *c, ir_ref ref, const struct opnd op[3], unsigned n, unsigned d);
 
 /* flow.c */
 /* The end of a block; the block to go on with, or -1. */
@@ -275,8 +283,8 @@ void cold_back(struct cc *c, struct cold *x);
  * Cold: compute x->ref by abi.reference from the operands x->op into x->d,
  * keeping all live scratch registers.
  */
-struct cold *cold_reference(struct cc *c, ir_ref ref, const struct opnd op[3],
-    unsigned n, unsigned d);
+struct cold *cold_reference(
+    struct cc *c, ir_ref ref, const struct opnd op[3], unsigned n, unsigned d);
 void emit_cold(struct cc *c);
 
 static inline bool is_scratch(unsigned reg)

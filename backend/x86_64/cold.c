@@ -126,8 +126,8 @@ static void cold_call(struct cc *c, struct cold *x)
 	asm_jmp_to(&c->a, x->back);
 }
 
-struct cold *cold_reference(struct cc *c, ir_ref ref, const struct opnd op[3],
-    unsigned n, unsigned d)
+struct cold *cold_reference(
+    struct cc *c, ir_ref ref, const struct opnd op[3], unsigned n, unsigned d)
 {
 	struct cold *x = cold_new(c, cold_call);
 
@@ -180,8 +180,9 @@ void emit_reference(struct cc *c, ir_ref ref)
 		return;
 	unsigned d = dest(c, ref, NOREG);
 	load_result(c, i->type, d);
-	define(c, ref, d, d < XMM0 ? (width_of(i->type) == 4 ? FACT_ZX : 0) :
-	    (i->type == IR_F32 ? FACT_BOX : 0) | FACT_CANON);
+	define(c, ref, d,
+	    d < XMM0 ? (width_of(i->type) == 4 ? FACT_ZX : 0) :
+		       (i->type == IR_F32 ? FACT_BOX : 0) | FACT_CANON);
 }
 
 void emit_cold(struct cc *c)

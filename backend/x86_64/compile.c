@@ -128,7 +128,8 @@ void begin_version(struct cc *c)
 	u32 n = c->r->ninsns;
 
 	for (ir_ref ref = 0; ref <= n; ref++)
-		c->s.val[ref] = (struct val){ .reg = NOREG, .home = HOME_NONE,
+		c->s.val[ref] = (struct val){ .reg = NOREG,
+			.home = HOME_NONE,
 			.uses = c->info[ref].uses };
 	c->s.val[n].kind = VAL_CONST;
 	c->s.val[n].fp = true;

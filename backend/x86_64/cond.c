@@ -48,8 +48,8 @@ bool can_wait(struct cc *c, ir_ref ref)
 	if (is_fp_compare(i->op))
 		return cond_use && flags_unseen(c, ref, n->last);
 	if (i->op == IR_SHL)
-		return u->op == IR_ADD && value_const(c, i->b, &k) &&
-		    k >= 1 && k <= 3;
+		return u->op == IR_ADD && value_const(c, i->b, &k) && k >= 1 &&
+		    k <= 3;
 	if (i->op == IR_XOR)
 		return u->op == IR_AND && u->a != u->b && c->f.bmi1 &&
 		    ((value_const(c, i->b, &k) && k == -1) ||
@@ -152,8 +152,7 @@ static struct cond int_cond(struct cc *c, const struct ir_insn *i)
 	}
 	bool zero = value_const(c, y, &k) && !k;
 	ir_ref rx = root(c, x);
-	if (zero && c->s.val[rx].kind == VAL_LAZY &&
-	    c->insn[rx].op == IR_AND) {
+	if (zero && c->s.val[rx].kind == VAL_LAZY && c->insn[rx].op == IR_AND) {
 		test_and(c, rx, w, &r.start);
 		consume(c, y);
 		return r;
@@ -165,8 +164,8 @@ static struct cond int_cond(struct cc *c, const struct ir_insn *i)
 		return r;
 	}
 	struct opnd b = fetch(c, y, w, TAKE_IMM | TAKE_MEM);
-	struct opnd a = fetch(c, x, w, b.kind == OPND_MEM ? TAKE_REG :
-	    TAKE_MEM);
+	struct opnd a =
+	    fetch(c, x, w, b.kind == OPND_MEM ? TAKE_REG : TAKE_MEM);
 	consume(c, x);
 	consume(c, y);
 	r.start = c->a.len;
@@ -190,7 +189,7 @@ struct cond emit_cond(struct cc *c, ir_ref ref)
 		const struct ir_insn *i = &c->insn[r];
 		u32 locked = c->locked;
 		k = is_fp_compare(i->op) ? emit_fp_compare(c, r) :
-		    int_cond(c, i);
+					   int_cond(c, i);
 		c->locked = locked;
 		consume(c, r);
 		c->s.val[r].kind = VAL_UNSET;
@@ -249,8 +248,8 @@ void emit_compare(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
 	u32 locked = c->locked;
-	struct cond k = is_fp_compare(i->op) ? emit_fp_compare(c, ref) :
-	    int_cond(c, i);
+	struct cond k =
+	    is_fp_compare(i->op) ? emit_fp_compare(c, ref) : int_cond(c, i);
 
 	c->locked = locked;
 	cond_to(c, ref, k);
@@ -323,14 +322,14 @@ void emit_select(struct cc *c, ir_ref ref)
 	}
 	/* Loads of the operands keep the flags. */
 	struct opnd x = fetch(c, i->b, w, TAKE_MEM);
-	struct opnd y = fetch(c, i->c, w, x.kind == OPND_MEM ? TAKE_REG :
-	    TAKE_MEM);
+	struct opnd y =
+	    fetch(c, i->c, w, x.kind == OPND_MEM ? TAKE_REG : TAKE_MEM);
 	u8 f = facts(c, i->b) & facts(c, i->c);
 	consume(c, i->b);
 	consume(c, i->c);
 	/* d starts as one side, the other is moved in on its condition. */
-	bool from_x = y.kind == OPND_MEM || (is_scratch(x.reg) &&
-	    !is_scratch(y.reg));
+	bool from_x =
+	    y.kind == OPND_MEM || (is_scratch(x.reg) && !is_scratch(y.reg));
 	unsigned d = dest(c, ref, from_x ? x.reg : y.reg);
 	if (y.kind == OPND_REG && d == y.reg)
 		from_x = false;

@@ -25,8 +25,7 @@ u64 x86_context_pc(const void *uc)
 	return (u64)u->uc_mcontext.gregs[REG_RIP];
 }
 
-void x86_context_save(const struct guest_isa *g, struct vcpu *v,
-    const void *uc)
+void x86_context_save(const struct guest_isa *g, struct vcpu *v, const void *uc)
 {
 	const mcontext_t *m = &((const ucontext_t *)uc)->uc_mcontext;
 	struct abi_state *s = vcpu_abi(v);
@@ -40,14 +39,14 @@ void x86_context_save(const struct guest_isa *g, struct vcpu *v,
 		if (pin < XMM0)
 			s->state[r->slot] = (u64)m->gregs[greg[pin]];
 		else
-			memcpy(&s->state[r->slot],
-			    &m->fpregs->_xmm[pin - XMM0], 8);
+			memcpy(&s->state[r->slot], &m->fpregs->_xmm[pin - XMM0],
+			    8);
 	}
 	s->fpu = m->fpregs->mxcsr;
 }
 
-void x86_context_leave(void *uc, struct vcpu *v,
-    const struct backend_thunks *t, u32 reason, u64 arg)
+void x86_context_leave(void *uc, struct vcpu *v, const struct backend_thunks *t,
+    u32 reason, u64 arg)
 {
 	mcontext_t *m = &((ucontext_t *)uc)->uc_mcontext;
 

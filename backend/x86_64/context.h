@@ -8,10 +8,10 @@
 #include "translator/backend.h"
 
 u64 x86_context_pc(const void *uc);
-void x86_context_save(const struct guest_isa *g, struct vcpu *v,
-    const void *uc);
-void x86_context_leave(void *uc, struct vcpu *v,
-    const struct backend_thunks *t, u32 reason, u64 arg);
+void x86_context_save(
+    const struct guest_isa *g, struct vcpu *v, const void *uc);
+void x86_context_leave(void *uc, struct vcpu *v, const struct backend_thunks *t,
+    u32 reason, u64 arg);
 void x86_context_restart_stack(void *uc, struct vcpu *v);
 void x86_patch(u8 *rw_site, u64 rx_site, u64 target);
 u64 x86_site_target(const u8 *rw_site, u64 rx_site);

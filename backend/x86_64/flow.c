@@ -51,8 +51,8 @@ static void add_link(struct cc *c, size_t site, gva_t target)
 	}
 	struct cold *x = cold_new(c, cold_link);
 	x->arg = c->cg->nlinks++;
-	c->cg->links[x->arg] = (struct link_site){ .off = (u32)site,
-		.target = target };
+	c->cg->links[x->arg] =
+	    (struct link_site){ .off = (u32)site, .target = target };
 	cold_from(c, x, site);
 }
 
@@ -118,8 +118,8 @@ static struct target target_of(struct cc *c, gva_t pc)
 }
 
 /* jcc; `start` is where the code that makes its flags starts. */
-static void jump_cc(struct cc *c, enum x86_cc cc, const struct target *t,
-    size_t start)
+static void jump_cc(
+    struct cc *c, enum x86_cc cc, const struct target *t, size_t start)
 {
 	switch (t->kind) {
 	case TO_OFFSET: asm_jcc_to(&c->a, cc, t->off); return;
@@ -143,8 +143,8 @@ static void jump_cc(struct cc *c, enum x86_cc cc, const struct target *t,
 }
 
 /* Jump there if the condition is `when`. */
-static void jump_if(struct cc *c, struct cond k, bool when,
-    const struct target *t)
+static void jump_if(
+    struct cc *c, struct cond k, bool when, const struct target *t)
 {
 	if (!k.feq) {
 		jump_cc(c, when ? k.cc : k.cc ^ 1, t, k.start);
@@ -253,8 +253,8 @@ static void cold_miss_call(struct cc *c, struct cold *x)
 }
 
 /* rcx = code of the guest pc in rax, or to the cold path. */
-static struct cold *probe(struct cc *c, void (*miss)(struct cc *,
-    struct cold *))
+static struct cold *probe(
+    struct cc *c, void (*miss)(struct cc *, struct cold *))
 {
 	struct cold *x = cold_new(c, miss);
 
@@ -351,8 +351,7 @@ static void safepoint(struct cc *c)
 	if (c->cg->opts.count) {
 		asm_alu_mi(&c->a, ALU_CMP, 8, budget, 0);
 		cold_jcc(c, cold_new(c, cold_stop), CC_LE);
-		asm_alu_mi(&c->a, ALU_SUB, 8, budget,
-		    (i32)c->r->guest_insns);
+		asm_alu_mi(&c->a, ALU_SUB, 8, budget, (i32)c->r->guest_insns);
 	}
 	if (c->polls) {
 		asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(poll)), 0);
@@ -376,8 +375,8 @@ static unsigned check_boxes(struct cc *c, size_t site[ABI_NSLOTS])
 		} else if (first == NOREG) {
 			first = pin;
 		} else { /* all at once: ones only if all are */
-			fp_op3(c, OP_ANDPS, IR_VOID, XMM0, first,
-			    opnd_reg(pin));
+			fp_op3(
+			    c, OP_ANDPS, IR_VOID, XMM0, first, opnd_reg(pin));
 			first = XMM0;
 		}
 	}

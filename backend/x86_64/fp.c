@@ -77,8 +77,8 @@ static bool fp_commutes(u32 op)
 	}
 }
 
-void fp_op3(struct cc *c, u32 op, u8 ty, unsigned d, unsigned s1,
-    struct opnd s2)
+void fp_op3(
+    struct cc *c, u32 op, u8 ty, unsigned d, unsigned s1, struct opnd s2)
 {
 	u32 top = typed(op, ty);
 
@@ -104,8 +104,8 @@ void fp_op3(struct cc *c, u32 op, u8 ty, unsigned d, unsigned s1,
 }
 
 /* d = s1 op constant: packed bit operation, d != scratch of the caller. */
-void fp_bits(struct cc *c, u32 op, unsigned d, unsigned s1,
-    enum x86_host constant)
+void fp_bits(
+    struct cc *c, u32 op, unsigned d, unsigned s1, enum x86_host constant)
 {
 	struct mem m = mem_vcpu(HOST_OFF(constant));
 
@@ -159,8 +159,8 @@ bool fp_needs_reference(struct cc *c, ir_ref ref)
 	return c->insn[ref].aux == RM_RMM;
 }
 
-struct cold *fp_mode(struct cc *c, ir_ref ref, const struct opnd op[3],
-    unsigned n, unsigned d)
+struct cold *fp_mode(
+    struct cc *c, ir_ref ref, const struct opnd op[3], unsigned n, unsigned d)
 {
 	u16 rm = c->insn[ref].aux;
 	struct mem frm = mem_vcpu(ABI_OFF(frm));
@@ -260,8 +260,8 @@ static unsigned fma_prefer(const struct opnd op[3])
 	return NOREG;
 }
 
-static void fma_emit(struct cc *c, u32 op, u8 ty, unsigned d, unsigned v,
-    unsigned rm)
+static void fma_emit(
+    struct cc *c, u32 op, u8 ty, unsigned d, unsigned v, unsigned rm)
 {
 	/* W chooses the element here. */
 	asm_vex_rr(&c->a, op, ty == IR_F64 ? 8 : 4, d, v, rm);
@@ -341,8 +341,8 @@ static void emit_min_max(struct cc *c, ir_ref ref)
 	fp_op2(c, OP_UCOMISD, i->type, op[0].reg, op[1]);
 	cold_jcc(c, nan, CC_P);
 	cold_jcc(c, eq, CC_E);
-	fp_op3(c, i->op == IR_FMIN ? OP_MINSD : OP_MAXSD, i->type, d,
-	    op[0].reg, op[1]);
+	fp_op3(c, i->op == IR_FMIN ? OP_MINSD : OP_MAXSD, i->type, d, op[0].reg,
+	    op[1]);
 	cold_back(c, nan);
 	cold_back(c, eq);
 	define(c, ref, d, fp_facts(i->type));
@@ -381,8 +381,11 @@ struct cond emit_fp_compare(struct cc *c, ir_ref ref)
 
 	consume(c, x);
 	consume(c, y);
-	struct cond k = { .feq = eq, .start = c->a.len,
-		.cc = eq ? CC_E : i->op == IR_FLT ? CC_A : CC_AE };
+	struct cond k = { .feq = eq,
+		.start = c->a.len,
+		.cc = eq            ? CC_E :
+		    i->op == IR_FLT ? CC_A :
+				      CC_AE };
 	fp_op2(c, eq ? OP_UCOMISD : OP_COMISD, ty, r, o);
 	return k;
 }

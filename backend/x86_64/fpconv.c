@@ -99,8 +99,8 @@ static void emit_to_f64(struct cc *c, ir_ref ref)
 }
 
 /* cvtsi2sd or cvtsi2ss of the w-byte integer in r. */
-static void cvtsi(struct cc *c, u8 ty, unsigned w, unsigned d, unsigned one,
-    unsigned r)
+static void cvtsi(
+    struct cc *c, u8 ty, unsigned w, unsigned d, unsigned one, unsigned r)
 {
 	u32 op = ty == IR_F32 ? asm_f32_op(OP_CVTSI2SD) : OP_CVTSI2SD;
 

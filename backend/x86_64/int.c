@@ -16,13 +16,12 @@ void mov_opnd(struct cc *c, unsigned w, unsigned d, struct opnd o)
 			asm_mov_rr(&c->a, w, d, o.reg);
 		break;
 	case OPND_MEM: asm_load(&c->a, w, d, o.mem); break;
-	default:
-		asm_mov_ri(&c->a, d, w == 4 ? (u32)o.imm : (u64)(i64)o.imm);
+	default: asm_mov_ri(&c->a, d, w == 4 ? (u32)o.imm : (u64)(i64)o.imm);
 	}
 }
 
-void alu_opnd(struct cc *c, enum x86_alu op, unsigned w, unsigned d,
-    struct opnd o)
+void alu_opnd(
+    struct cc *c, enum x86_alu op, unsigned w, unsigned d, struct opnd o)
 {
 	switch (o.kind) {
 	case OPND_REG: asm_alu_rr(&c->a, op, w, d, o.reg); break;
@@ -157,7 +156,8 @@ static void emit_add(struct cc *c, ir_ref ref, unsigned w)
 	unsigned d = dest(c, ref, preferred(a, b, true));
 	if (a.kind == OPND_REG && !is_reg(a, d) && !is_reg(b, d) &&
 	    b.kind != OPND_MEM) {
-		struct mem m = b.kind == OPND_IMM ? mem_at(a.reg, b.imm) :
+		struct mem m = b.kind == OPND_IMM ?
+		    mem_at(a.reg, b.imm) :
 		    mem_index(a.reg, b.reg, 0, 0);
 		if (b.kind == OPND_REG && (a.reg & 7) == RBP) {
 			/* r13 as a base would need a displacement */
@@ -213,8 +213,8 @@ static void emit_mul(struct cc *c, ir_ref ref, unsigned w)
 		y = i->a;
 	}
 	struct opnd b = fetch(c, y, w, TAKE_MEM | TAKE_IMM);
-	struct opnd a = fetch(c, x, w, b.kind == OPND_IMM ? TAKE_REG :
-	    TAKE_MEM);
+	struct opnd a =
+	    fetch(c, x, w, b.kind == OPND_IMM ? TAKE_REG : TAKE_MEM);
 	consume(c, x);
 	consume(c, y);
 	unsigned d = dest(c, ref, preferred(a, b, true));
@@ -242,20 +242,20 @@ static bool and_not(struct cc *c, ir_ref ref, unsigned w)
 	ir_ref x = i->a, n = i->b;
 	const struct ir_insn *not = waiting(c, n, IR_XOR);
 
-	if (!not) {
+	if (!not ) {
 		x = i->b;
 		n = i->a;
 		not = waiting(c, n, IR_XOR);
 	}
-	if (!not)
+	if (!not )
 		return false;
 	i64 k;
-	bool const_b = value_const(c, not->b, &k) && k == -1;
-	ir_ref y = const_b ? not->a : not->b;
+	bool const_b = value_const(c, not ->b, &k) && k == -1;
+	ir_ref y = const_b ? not ->a : not ->b;
 	unsigned ry = use_reg(c, y);
 	struct opnd o = fetch(c, x, w, TAKE_MEM);
-	consume(c, not->a);
-	consume(c, not->b);
+	consume(c, not ->a);
+	consume(c, not ->b);
 	absorbed(c, n);
 	consume(c, x);
 	unsigned d = dest(c, ref, ry);
@@ -271,8 +271,7 @@ static bool and_not(struct cc *c, ir_ref ref, unsigned w)
 /* Masks with a shorter form: true if emitted. */
 static bool and_mask(struct cc *c, ir_ref ref, struct opnd a, u64 k)
 {
-	u32 op = k == 0xff ? OP_MOVZX8 : k == 0xffff ? OP_MOVZX16 :
-	    OP_MOV_LOAD;
+	u32 op = k == 0xff ? OP_MOVZX8 : k == 0xffff ? OP_MOVZX16 : OP_MOV_LOAD;
 
 	if (k != 0xff && k != 0xffff && k != 0xffffffff)
 		return false;
@@ -288,8 +287,9 @@ static bool and_mask(struct cc *c, ir_ref ref, struct opnd a, u64 k)
 static void emit_logic(struct cc *c, ir_ref ref, unsigned w)
 {
 	const struct ir_insn *i = &c->insn[ref];
-	enum x86_alu op = i->op == IR_AND ? ALU_AND : i->op == IR_OR ?
-	    ALU_OR : ALU_XOR;
+	enum x86_alu op = i->op == IR_AND ? ALU_AND :
+	    i->op == IR_OR                ? ALU_OR :
+					    ALU_XOR;
 	ir_ref x = i->a, y = i->b;
 	i64 k;
 
@@ -320,9 +320,10 @@ static void emit_logic(struct cc *c, ir_ref ref, unsigned w)
 		return;
 	}
 	/* A mask without high bits clears them: the short form does. */
-	if (op == ALU_AND && b.kind == OPND_IMM && b.imm >= 0)
-		w = 4;
-	alu(c, ref, op, w, a, b);
+	bool clears = op == ALU_AND && b.kind == OPND_IMM && b.imm >= 0;
+	alu(c, ref, op, clears ? 4 : w, a, b);
+	if (clears)
+		c->s.val[ref].facts |= FACT_SX;
 }
 
 static enum x86_shift shift_op(u8 op)
@@ -334,6 +335,20 @@ static enum x86_shift shift_op(u8 op)
 	case IR_ROTL: return SH_ROL;
 	default: return SH_ROR;
 	}
+}
+
+/* What the count alone says about the result. */
+static u8 shift_facts(u8 op, unsigned w, unsigned n)
+{
+	if (!n)
+		return 0;
+	if (op == IR_SHR && w == 8)
+		return n > 32 ? FACT_ZX | FACT_SX : n == 32 ? FACT_ZX : 0;
+	if (op == IR_SHR)
+		return FACT_ZX | FACT_SX;
+	if (op == IR_SAR && w == 8)
+		return n >= 32 ? FACT_SX : 0;
+	return result_facts(w);
 }
 
 static void shift_const(struct cc *c, ir_ref ref, unsigned w, unsigned n)
@@ -353,21 +368,21 @@ static void shift_const(struct cc *c, ir_ref ref, unsigned w, unsigned n)
 		    n == 1 ? mem_index(a.reg, a.reg, 0, 0) :
 			     mem_index(NOREG, a.reg, n, 0));
 	} else if (rot && c->f.bmi2 && a.kind == OPND_REG && d != a.reg) {
-		asm_rorx(&c->a, w, d, a.reg,
-		    i->op == IR_ROTR ? n : 8 * w - n);
+		asm_rorx(&c->a, w, d, a.reg, i->op == IR_ROTR ? n : 8 * w - n);
 	} else {
 		mov_opnd(c, w, d, a);
 		asm_shift_ri(&c->a, shift_op(i->op), w, d, n);
 		if (!rot)
 			note_flags(c, w, ref);
 	}
-	define(c, ref, d, n ? result_facts(w) : 0);
+	define(c, ref, d, shift_facts(i->op, w, n));
 }
 
 static void emit_shift(struct cc *c, ir_ref ref, unsigned w)
 {
-	static const u32 bmi2[] = { [SH_SHL] = OP_SHLX, [SH_SHR] = OP_SHRX,
-		[SH_SAR] = OP_SARX };
+	static const u32 bmi2[] = {
+		[SH_SHL] = OP_SHLX, [SH_SHR] = OP_SHRX, [SH_SAR] = OP_SARX
+	};
 	const struct ir_insn *i = &c->insn[ref];
 	enum x86_shift op = shift_op(i->op);
 	i64 n;
@@ -402,10 +417,12 @@ static void emit_shift(struct cc *c, ir_ref ref, unsigned w)
 static void emit_count(struct cc *c, ir_ref ref, unsigned w)
 {
 	const struct ir_insn *i = &c->insn[ref];
-	bool have = i->op == IR_CLZ ? c->f.lzcnt : i->op == IR_CTZ ?
-	    c->f.bmi1 : c->f.popcnt;
-	u32 op = i->op == IR_CLZ ? OP_LZCNT : i->op == IR_CTZ ? OP_TZCNT :
-	    OP_POPCNT;
+	bool have = i->op == IR_CLZ ? c->f.lzcnt :
+	    i->op == IR_CTZ         ? c->f.bmi1 :
+				      c->f.popcnt;
+	u32 op = i->op == IR_CLZ ? OP_LZCNT :
+	    i->op == IR_CTZ      ? OP_TZCNT :
+				   OP_POPCNT;
 
 	if (!have) {
 		emit_reference(c, ref);
@@ -457,8 +474,10 @@ static void emit_extend(struct cc *c, ir_ref ref)
 	const struct ir_insn *i = &c->insn[ref];
 	unsigned w = width_of(i->type);
 	bool sign = i->op == IR_SEXT8 || i->op == IR_SEXT16;
-	u32 op = i->op == IR_SEXT8 ? OP_MOVSX8 : i->op == IR_SEXT16 ?
-	    OP_MOVSX16 : i->op == IR_ZEXT8 ? OP_MOVZX8 : OP_MOVZX16;
+	u32 op = i->op == IR_SEXT8 ? OP_MOVSX8 :
+	    i->op == IR_SEXT16     ? OP_MOVSX16 :
+	    i->op == IR_ZEXT8      ? OP_MOVZX8 :
+				     OP_MOVZX16;
 	struct opnd a = fetch(c, i->a, 4, TAKE_MEM);
 
 	consume(c, i->a);
@@ -469,8 +488,10 @@ static void emit_extend(struct cc *c, ir_ref ref)
 		asm_rm(&c->a, op, w, d, a.mem);
 	else
 		asm_rr(&c->a, op, w, d, a.reg);
-	define(c, ref, d, !sign ? FACT_ZX | FACT_SX : w == 8 ? FACT_SX :
-	    FACT_ZX);
+	define(c, ref, d,
+	    !sign      ? FACT_ZX | FACT_SX :
+		w == 8 ? FACT_SX :
+			 FACT_ZX);
 }
 
 static void emit_widen(struct cc *c, ir_ref ref)
@@ -481,6 +502,8 @@ static void emit_widen(struct cc *c, ir_ref ref)
 	if (i->op == IR_TRUNC ||
 	    (facts(c, i->a) & (sign ? FACT_SX : FACT_ZX))) {
 		define_alias(c, ref, i->a);
+		if (i->op != IR_TRUNC)
+			c->s.val[root(c, i->a)].facts |= FACT_WIDE;
 		consume(c, i->a);
 		return;
 	}
@@ -488,6 +511,9 @@ static void emit_widen(struct cc *c, ir_ref ref)
 	    c->zf_ref == root(c, i->a);
 	struct opnd a = fetch(c, i->a, 4, TAKE_MEM);
 	consume(c, i->a);
+	/* What is left to do for the i32 can be done with its extension. */
+	ir_ref narrow = root(c, i->a);
+	bool replace = hand_over(c, narrow, ref);
 	unsigned d = dest(c, ref, a.reg);
 	u32 op = sign ? OP_MOVSXD : OP_MOV_LOAD;
 	if (a.kind == OPND_MEM)
@@ -497,6 +523,8 @@ static void emit_widen(struct cc *c, ir_ref ref)
 	if (flags) /* of the low half: the same for its extension by sign */
 		note_flags(c, sign ? 8 : 4, ref);
 	define(c, ref, d, sign ? FACT_SX : FACT_ZX);
+	if (replace)
+		become_alias(c, narrow, ref);
 }
 
 void emit_int(struct cc *c, ir_ref ref)

@@ -122,8 +122,11 @@ static void emit_load(struct cc *c, ir_ref ref)
 	bool wide = log2 == 3 || (sign && w == 8);
 	unsigned d = dest(c, ref, m.base);
 	asm_rm(&c->a, op, wide ? 8 : 4, d, m);
-	define(c, ref, d, log2 == 3 ? 0 : wide ? FACT_SX : log2 == 2 || sign ?
-	    FACT_ZX : FACT_ZX | FACT_SX);
+	define(c, ref, d,
+	    log2 == 3             ? 0 :
+		wide              ? FACT_SX :
+		log2 == 2 || sign ? FACT_ZX :
+				    FACT_ZX | FACT_SX);
 }
 
 static void emit_store(struct cc *c, ir_ref ref)
@@ -131,8 +134,8 @@ static void emit_store(struct cc *c, ir_ref ref)
 	const struct ir_insn *i = &c->insn[ref];
 	unsigned size = 1u << MEM_LOG2(i->aux);
 	struct mem m = address(c, i);
-	struct opnd v = fetch(c, i->b, size == 8 ? 8 : 4,
-	    is_fp(i->type) ? TAKE_REG : TAKE_IMM);
+	struct opnd v = fetch(
+	    c, i->b, size == 8 ? 8 : 4, is_fp(i->type) ? TAKE_REG : TAKE_IMM);
 
 	consume(c, i->b);
 	if (v.kind == OPND_IMM)
@@ -200,8 +203,8 @@ static void amo_exchange(struct cc *c, ir_ref ref, unsigned w)
 }
 
 /* rax = old value; t = what to store. */
-static void amo_new_value(struct cc *c, u8 op, unsigned w, unsigned t,
-    unsigned b)
+static void amo_new_value(
+    struct cc *c, u8 op, unsigned w, unsigned t, unsigned b)
 {
 	static const u8 keep_not[] = { CC_GE, CC_LE, CC_AE, CC_BE };
 
@@ -254,8 +257,8 @@ static void emit_amo(struct cc *c, ir_ref ref)
 
 	if (i->op == IR_CAS)
 		emit_cas(c, ref, w);
-	else if (i->op == IR_AMO_SWAP || (i->op == IR_AMO_ADD &&
-		c->s.val[ref].uses))
+	else if (i->op == IR_AMO_SWAP ||
+	    (i->op == IR_AMO_ADD && c->s.val[ref].uses))
 		amo_exchange(c, ref, w);
 	else if (!c->s.val[ref].uses && !is_min_max(i->op))
 		amo_quiet(c, i, w);

@@ -22,8 +22,8 @@ void emit_high(struct cc *c, ir_ref ref)
 
 	claim(c, RDX);
 	use_in(c, i->a, RAX);
-	struct opnd b = fetch(c, i->b, w, i->op == IR_MULHSU ? TAKE_REG :
-	    TAKE_MEM);
+	struct opnd b =
+	    fetch(c, i->b, w, i->op == IR_MULHSU ? TAKE_REG : TAKE_MEM);
 	unsigned t = NOREG;
 	if (i->op == IR_MULHSU) { /* unsigned product - (a < 0 ? b : 0) */
 		t = alloc(c, false);
@@ -60,8 +60,8 @@ static void cold_div(struct cc *c, struct cold *x)
 }
 
 /* Leave for the cold path if the divisor in register b is special. */
-static struct cold *check_divisor(struct cc *c, unsigned w, unsigned b,
-    bool is_signed)
+static struct cold *check_divisor(
+    struct cc *c, unsigned w, unsigned b, bool is_signed)
 {
 	struct cold *x = cold_new(c, cold_div);
 

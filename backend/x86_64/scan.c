@@ -22,8 +22,7 @@ struct scan {
 /* Does the guest's state have to be exact here? */
 static bool is_barrier(const struct ir_insn *i)
 {
-	return (ir_opinfo[i->op].flags & (IRF_M | IRF_E)) ||
-	    i->op == IR_HELPER;
+	return (ir_opinfo[i->op].flags & (IRF_M | IRF_E)) || i->op == IR_HELPER;
 }
 
 static bool keeps_hint(u8 op)

@@ -38,8 +38,8 @@ static void move_pins(struct asm_buf *b, const struct guest_isa *g, bool save)
 		if (pin == NOREG)
 			continue;
 		if (pin >= XMM0)
-			asm_rm(b, save ? OP_MOVSD_STORE : OP_MOVSD_LOAD, 4,
-			    pin, m);
+			asm_rm(b, save ? OP_MOVSD_STORE : OP_MOVSD_LOAD, 4, pin,
+			    m);
 		else if (save)
 			asm_store(b, 8, m, pin);
 		else

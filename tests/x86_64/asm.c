@@ -22,7 +22,8 @@ struct want {
 static ZydisRegister zreg(unsigned r, unsigned w)
 {
 	static const ZydisRegister base[] = { [1] = ZYDIS_REGISTER_AL,
-		[2] = ZYDIS_REGISTER_AX, [4] = ZYDIS_REGISTER_EAX,
+		[2] = ZYDIS_REGISTER_AX,
+		[4] = ZYDIS_REGISTER_EAX,
 		[8] = ZYDIS_REGISTER_RAX };
 
 	if (r >= XMM0)
@@ -48,10 +49,10 @@ static struct want imm(i64 v)
 
 static bool same_mem(const ZydisDecodedOperandMem *z, struct mem m)
 {
-	ZydisRegister b = m.base == NOREG ? ZYDIS_REGISTER_NONE :
-	    zreg(m.base, 8);
-	ZydisRegister i = m.index == NOREG ? ZYDIS_REGISTER_NONE :
-	    zreg(m.index, 8);
+	ZydisRegister b =
+	    m.base == NOREG ? ZYDIS_REGISTER_NONE : zreg(m.base, 8);
+	ZydisRegister i =
+	    m.index == NOREG ? ZYDIS_REGISTER_NONE : zreg(m.index, 8);
 
 	return z->base == b && z->index == i &&
 	    (m.index == NOREG || z->scale == 1 << m.shift) &&
@@ -69,8 +70,7 @@ static void expect(ZydisMnemonic mnemonic, unsigned n, const struct want *w)
 	ZydisDecodedInstruction i;
 	ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
 
-	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64,
-	    ZYDIS_STACK_WIDTH_64);
+	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	ZyanStatus s = ZydisDecoderDecodeFull(&d, code, buf.len, &i, o);
 	cr_assert(ZYAN_SUCCESS(s), "undecodable %s",
 	    ZydisMnemonicGetString(mnemonic));
@@ -89,15 +89,20 @@ static void expect(ZydisMnemonic mnemonic, unsigned n, const struct want *w)
 			same_mem(&o[k].mem, w[k].mem) :
 		    o[k].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
 			o[k].imm.value.s == w[k].imm;
-		cr_assert(ok, "%s: operand %u",
-		    ZydisMnemonicGetString(mnemonic), k);
+		cr_assert(
+		    ok, "%s: operand %u", ZydisMnemonicGetString(mnemonic), k);
 	}
 }
-#define EXPECT(m, ...) do { \
-	const struct want w_[] = { __VA_ARGS__ }; \
-	expect(ZYDIS_MNEMONIC_##m, ARRAY_LEN(w_), w_); \
+#define EXPECT(m, ...) \
+	do { \
+		const struct want w_[] = { __VA_ARGS__ }; \
+		expect(ZYDIS_MNEMONIC_##m, ARRAY_LEN(w_), w_); \
 	} while (0)
-#define FORM(call, m, ...) do { begin(); call; EXPECT(m, __VA_ARGS__); \
+#define FORM(call, m, ...) \
+	do { \
+		begin(); \
+		call; \
+		EXPECT(m, __VA_ARGS__); \
 	} while (0)
 
 static const unsigned widths[] = { 1, 2, 4, 8 };
@@ -110,20 +115,19 @@ static const i32 disps[] = { 0, 1, -1, 127, 128, -128, -129, 0x12345678,
 static void each_mem(void (*f)(struct mem))
 {
 	for (unsigned b = 0; b <= 16; b++)
-		EACH(k, disps) {
+		EACH(k, disps)
+		{
 			unsigned base = b == 16 ? NOREG : b;
 			f(mem_at(base, disps[k]));
 			EACH_REG(x)
-				if (x != RSP)
-					f(mem_index(base, x, (b + x) % 4,
-					    disps[k]));
+			if (x != RSP)
+				f(mem_index(base, x, (b + x) % 4, disps[k]));
 		}
 }
 
-static const ZydisMnemonic alu_name[] = { ZYDIS_MNEMONIC_ADD,
-	ZYDIS_MNEMONIC_OR, ZYDIS_MNEMONIC_ADC, ZYDIS_MNEMONIC_SBB,
-	ZYDIS_MNEMONIC_AND, ZYDIS_MNEMONIC_SUB, ZYDIS_MNEMONIC_XOR,
-	ZYDIS_MNEMONIC_CMP };
+static const ZydisMnemonic alu_name[] = { ZYDIS_MNEMONIC_ADD, ZYDIS_MNEMONIC_OR,
+	ZYDIS_MNEMONIC_ADC, ZYDIS_MNEMONIC_SBB, ZYDIS_MNEMONIC_AND,
+	ZYDIS_MNEMONIC_SUB, ZYDIS_MNEMONIC_XOR, ZYDIS_MNEMONIC_CMP };
 
 static const i32 imms[] = { 0, 1, -1, 127, 128, -128, -129, 0x7fffffff,
 	INT32_MIN };
@@ -136,16 +140,19 @@ static i64 cut(i32 v, unsigned w)
 Test(asm, alu)
 {
 	for (unsigned op = ALU_ADD; op <= ALU_CMP; op++)
-		EACH(k, widths) EACH_REG(d) {
+		EACH(k, widths) EACH_REG(d)
+		{
 			unsigned w = widths[k];
-			EACH_REG(s) {
+			EACH_REG(s)
+			{
 				begin();
 				asm_alu_rr(&buf, op, w, d, s);
 				const struct want x[] = { reg(d, w),
 					reg(s, w) };
 				expect(alu_name[op], 2, x);
 			}
-			EACH(j, imms) {
+			EACH(j, imms)
+			{
 				begin();
 				asm_alu_ri(&buf, op, w, d, imms[j]);
 				const struct want x[] = { reg(d, w),
@@ -157,12 +164,13 @@ Test(asm, alu)
 
 static void memory_forms(struct mem m)
 {
-	EACH(k, widths) {
+	EACH(k, widths)
+	{
 		unsigned w = widths[k], r = (m.base + 5u * m.index) % 16;
-		FORM(asm_alu_rm(&buf, ALU_XOR, w, r, m), XOR, reg(r, w),
-		    mem(m));
-		FORM(asm_alu_mr(&buf, ALU_ADD, w, m, r), ADD, mem(m),
-		    reg(r, w));
+		FORM(
+		    asm_alu_rm(&buf, ALU_XOR, w, r, m), XOR, reg(r, w), mem(m));
+		FORM(
+		    asm_alu_mr(&buf, ALU_ADD, w, m, r), ADD, mem(m), reg(r, w));
 		FORM(asm_alu_mi(&buf, ALU_CMP, w, m, 5), CMP, mem(m), imm(5));
 		FORM(asm_alu_mi(&buf, ALU_CMP, w, m, 0x1234), CMP, mem(m),
 		    imm(cut(0x1234, w)));
@@ -179,14 +187,13 @@ static void memory_forms(struct mem m)
 			continue;
 		FORM(asm_rm(&buf, OP_LEA, w, r, m), LEA, reg(r, w), mem(m));
 		FORM(asm_rm(&buf, OP_IMUL, w, r, m), IMUL, reg(r, w), mem(m));
-		FORM(asm_rm(&buf, OP_MOVZX8, w, r, m), MOVZX, reg(r, w),
-		    mem(m));
+		FORM(
+		    asm_rm(&buf, OP_MOVZX8, w, r, m), MOVZX, reg(r, w), mem(m));
 		FORM(asm_rm(&buf, OP_MOVSX16, w, r, m), MOVSX, reg(r, w),
 		    mem(m));
-		FORM(asm_cmov_rm(&buf, CC_L, w, r, m), CMOVL, reg(r, w),
-		    mem(m));
-		FORM(asm_rm(&buf, OP_LZCNT, w, r, m), LZCNT, reg(r, w),
-		    mem(m));
+		FORM(
+		    asm_cmov_rm(&buf, CC_L, w, r, m), CMOVL, reg(r, w), mem(m));
+		FORM(asm_rm(&buf, OP_LZCNT, w, r, m), LZCNT, reg(r, w), mem(m));
 		FORM(asm_vex_rm(&buf, OP_SHLX, w, r, 3, m), SHLX, reg(r, w),
 		    mem(m), reg(3, w));
 		FORM(asm_vex_rm(&buf, OP_ANDN, w, r, 11, m), ANDN, reg(r, w),
@@ -225,8 +232,7 @@ static void fp_memory_forms(struct mem m)
 	    mem(m));
 	FORM(asm_vex_rm(&buf, OP_XORPS, 4, r, v, m), VXORPS, reg(r, 8),
 	    reg(v, 8), mem(m));
-	FORM(asm_vex_rm(&buf, OP_PTEST, 4, r, 0, m), VPTEST, reg(r, 8),
-	    mem(m));
+	FORM(asm_vex_rm(&buf, OP_PTEST, 4, r, 0, m), VPTEST, reg(r, 8), mem(m));
 	FORM((asm_vex_rm(&buf, OP_INSERTPS, 4, r, v, m), asm_u8(&buf, 0)),
 	    VINSERTPS, reg(r, 8), reg(v, 8), mem(m), imm(0));
 }
@@ -239,13 +245,11 @@ Test(asm, fp_memory)
 static void one_register(unsigned d, unsigned w)
 {
 	static const ZydisMnemonic set[] = { ZYDIS_MNEMONIC_SETO,
-		ZYDIS_MNEMONIC_SETNO, ZYDIS_MNEMONIC_SETB,
-		ZYDIS_MNEMONIC_SETNB, ZYDIS_MNEMONIC_SETZ,
-		ZYDIS_MNEMONIC_SETNZ, ZYDIS_MNEMONIC_SETBE,
+		ZYDIS_MNEMONIC_SETNO, ZYDIS_MNEMONIC_SETB, ZYDIS_MNEMONIC_SETNB,
+		ZYDIS_MNEMONIC_SETZ, ZYDIS_MNEMONIC_SETNZ, ZYDIS_MNEMONIC_SETBE,
 		ZYDIS_MNEMONIC_SETNBE, ZYDIS_MNEMONIC_SETS,
-		ZYDIS_MNEMONIC_SETNS, ZYDIS_MNEMONIC_SETP,
-		ZYDIS_MNEMONIC_SETNP, ZYDIS_MNEMONIC_SETL,
-		ZYDIS_MNEMONIC_SETNL, ZYDIS_MNEMONIC_SETLE,
+		ZYDIS_MNEMONIC_SETNS, ZYDIS_MNEMONIC_SETP, ZYDIS_MNEMONIC_SETNP,
+		ZYDIS_MNEMONIC_SETL, ZYDIS_MNEMONIC_SETNL, ZYDIS_MNEMONIC_SETLE,
 		ZYDIS_MNEMONIC_SETNLE };
 
 	FORM(asm_grp3_r(&buf, G3_NOT, w, d), NOT, reg(d, w));
@@ -254,13 +258,15 @@ static void one_register(unsigned d, unsigned w)
 	FORM(asm_shift_ri(&buf, SH_SHL, w, d, 1), SHL, reg(d, w), imm(1));
 	FORM(asm_shift_ri(&buf, SH_SAR, w, d, 7), SAR, reg(d, w), imm(7));
 	FORM(asm_shift_rc(&buf, SH_ROR, w, d), ROR, reg(d, w), reg(RCX, 1));
-	EACH(k, imms) {
+	EACH(k, imms)
+	{
 		i32 v = imms[k];
 		begin();
 		asm_test_ri(&buf, w, d, v);
 		/* Short forms of masks without the sign bit. */
-		unsigned t = w > 1 && v >= 0 && v < 128 ? 1 : w == 8 &&
-		    v >= 0 ? 4 : w;
+		unsigned t = w > 1 && v >= 0 && v < 128 ? 1 :
+		    w == 8 && v >= 0                    ? 4 :
+							  w;
 		EXPECT(TEST, reg(d, t), imm(cut(v, t)));
 	}
 	if (w < 4)
@@ -301,13 +307,16 @@ static void two_registers(unsigned d, unsigned s, unsigned w)
 
 Test(asm, registers)
 {
-	EACH(k, widths) EACH_REG(d) {
+	EACH(k, widths) EACH_REG(d)
+	{
 		one_register(d, widths[k]);
 		EACH_REG(s) two_registers(d, s, widths[k]);
 	}
-	EACH_REG(d) {
-		EACH_REG(s) FORM(asm_rr(&buf, OP_MOVSXD, 8, d, s), MOVSXD,
-		    reg(d, 8), reg(s, 4));
+	EACH_REG(d)
+	{
+		EACH_REG(s)
+		FORM(asm_rr(&buf, OP_MOVSXD, 8, d, s), MOVSXD, reg(d, 8),
+		    reg(s, 4));
 		FORM(asm_push(&buf, d), PUSH, reg(d, 8));
 		FORM(asm_pop(&buf, d), POP, reg(d, 8));
 		FORM(asm_jmp_r(&buf, d), JMP, reg(d, 8));
@@ -364,8 +373,7 @@ static void fp_pair(unsigned d, unsigned s, unsigned v)
 	FORM(asm_vex_rr(&buf, OP_MOVD_STORE, 4, d, 0, g), VMOVD, reg(g, 4),
 	    reg(d, 8));
 	FORM(asm_rr(&buf, OP_MOVD_LOAD, 4, d, g), MOVD, reg(d, 8), reg(g, 4));
-	FORM(asm_rr(&buf, OP_MOVD_STORE, 8, d, g), MOVQ, reg(g, 8),
-	    reg(d, 8));
+	FORM(asm_rr(&buf, OP_MOVD_STORE, 8, d, g), MOVQ, reg(g, 8), reg(d, 8));
 }
 
 Test(asm, fp_registers)
@@ -396,8 +404,12 @@ Test(asm, plain)
 /* Shortest encodings, byte for byte. */
 Test(asm, length)
 {
-#define LEN(call, n) do { begin(); call; cr_expect(buf.len == (n), \
-	#call ": %zu bytes", buf.len); } while (0)
+#define LEN(call, n) \
+	do { \
+		begin(); \
+		call; \
+		cr_expect(buf.len == (n), #call ": %zu bytes", buf.len); \
+	} while (0)
 	LEN(asm_alu_ri(&buf, ALU_ADD, 4, RBX, 1), 3);
 	LEN(asm_alu_ri(&buf, ALU_ADD, 8, RBX, 1), 4);
 	LEN(asm_alu_ri(&buf, ALU_CMP, 4, RAX, 0x1000), 5);
@@ -424,8 +436,7 @@ Test(asm, jumps)
 	begin();
 	asm_nop(&buf, 20);
 	asm_jmp_to(&buf, 3);
-	cr_expect(buf.len == 22 && code[20] == 0xeb &&
-	    (i8)code[21] == 3 - 22);
+	cr_expect(buf.len == 22 && code[20] == 0xeb && (i8)code[21] == 3 - 22);
 	begin();
 	size_t short_at = asm_jcc8(&buf, CC_NE);
 	asm_nop(&buf, 5);

@@ -47,8 +47,8 @@ static void start(struct flow *f, gva_t pc)
 /* slot += k */
 static ir_ref bump(struct flow *f, unsigned slot, i64 k)
 {
-	ir_ref v = ir_op2(&f->r, IR_ADD, IR_I64,
-	    ir_get(&f->r, IR_I64, slot), ir_const(&f->r, IR_I64, k));
+	ir_ref v = ir_op2(&f->r, IR_ADD, IR_I64, ir_get(&f->r, IR_I64, slot),
+	    ir_const(&f->r, IR_I64, k));
 
 	ir_put(&f->r, IR_I64, slot, v);
 	return v;
@@ -63,11 +63,13 @@ static void end(struct flow *f, u8 op, ir_ref a, i64 imm)
 static u64 compile_at(struct flow *f, size_t at, bool count)
 {
 	struct codegen cg = {
-		.guest = &fake_guest, .region = &f->r,
+		.guest = &fake_guest,
+		.region = &f->r,
 		.opts = { .count = count },
 		.rw = f->m->code + f->m->thunks.size + at,
 		.rx = (u64)(uintptr_t)f->m->code + f->m->thunks.size + at,
-		.cap = 65536, .arena = &f->arena,
+		.cap = 65536,
+		.arena = &f->arena,
 	};
 	cr_assert(x86_compile(&cg, &f->m->features) == 0);
 	f->m->cg = cg;
@@ -83,7 +85,10 @@ static void loop(struct flow *f)
 	bump(f, 1, 1);
 	ir_ref v = bump(f, 0, -1);
 	u32 again = ir_new_block(r), out = ir_new_block(r);
-	ir_emit(r, (struct ir_insn){ .op = IR_BR, .b = again, .c = out,
+	ir_emit(r,
+	    (struct ir_insn){ .op = IR_BR,
+		.b = again,
+		.c = out,
 		.a = ir_op2(r, IR_NE, IR_I1, v, ir_const(r, IR_I64, 0)) });
 	ir_begin(r, again);
 	end(f, IR_GOTO_TB, IR_NONE, 0x1000);
@@ -145,8 +150,8 @@ Test(flow, link_and_patch)
 		u64 site = cg->rx + cg->links[0].off;
 		u8 *rw = cg->rw + cg->links[0].off;
 		cr_expect((site & 63) <= 60);
-		cr_expect(x86_site_target(rw, site) ==
-		    cg->rx + cg->links[0].stub);
+		cr_expect(
+		    x86_site_target(rw, site) == cg->rx + cg->links[0].stub);
 
 		f->v->abi.state[2] = 0;
 		machine_native(f->m, f->v);
@@ -154,8 +159,8 @@ Test(flow, link_and_patch)
 		x86_patch(rw, site, second);
 		cr_expect(x86_site_target(rw, site) == second);
 		machine_native(f->m, f->v);
-		cr_expect(f->v->reason == EXIT_SYSCALL &&
-		    f->v->pc == 0x3004 && f->v->abi.state[2] == 102);
+		cr_expect(f->v->reason == EXIT_SYSCALL && f->v->pc == 0x3004 &&
+		    f->v->abi.state[2] == 102);
 	}
 	flow_free(f);
 }
@@ -175,8 +180,7 @@ Test(flow, call_and_return)
 	struct codegen *cg = &f->m->cg;
 	cr_assert(cg->nlinks == 2); /* the callee, what follows the call */
 	cr_expect(cg->links[1].target == 0x1004);
-	x86_patch(cg->rw + cg->links[0].off, cg->rx + cg->links[0].off,
-	    callee);
+	x86_patch(cg->rw + cg->links[0].off, cg->rx + cg->links[0].off, callee);
 
 	f->v->abi.state[3] = 0x1004; /* the predicted return */
 	machine_native(f->m, f->v);
@@ -224,8 +228,8 @@ Test(flow, unboxed_entry)
 
 	for (unsigned slot = FP0; slot < FP0 + 16; slot += 13) {
 		start(f, 0x1000);
-		ir_ref v = ir_op1(r, IR_F32_UNBOX, IR_F32,
-		    ir_get(r, IR_F64, slot));
+		ir_ref v =
+		    ir_op1(r, IR_F32_UNBOX, IR_F32, ir_get(r, IR_F64, slot));
 		v = ir_op2(r, IR_FADD, IR_F32, v, v);
 		r->insn[v].aux = RM_DYN;
 		ir_put(r, IR_F64, FP0 + 2, ir_op1(r, IR_F32_BOX, IR_F64, v));
@@ -250,11 +254,12 @@ Test(flow, any_capacity)
 	loop(f);
 	for (size_t cap = 0; err == -ENOSPC; cap++) {
 		struct codegen cg = {
-			.guest = &fake_guest, .region = &f->r,
+			.guest = &fake_guest,
+			.region = &f->r,
 			.rw = f->m->code + f->m->thunks.size,
-			.rx = (u64)(uintptr_t)f->m->code +
-			    f->m->thunks.size,
-			.cap = cap, .arena = &f->arena,
+			.rx = (u64)(uintptr_t)f->m->code + f->m->thunks.size,
+			.cap = cap,
+			.arena = &f->arena,
 		};
 		cg.rw[cap] = 0x5a;
 		err = x86_compile(&cg, &f->m->features);

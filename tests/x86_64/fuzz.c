@@ -86,18 +86,20 @@ static unsigned differences(struct fuzz *f, bool show)
 	struct vcpu *a = f->a, *b = f->b;
 	unsigned n = 0;
 
-#define CHECK(what, x, y) do { \
-	u64 x_ = (x), y_ = (y); \
-	if (x_ != y_ && ++n && show) \
-		fprintf(stderr, "  %-8s interp %016llx native %016llx\n", \
-		    what, (unsigned long long)x_, (unsigned long long)y_); \
+#define CHECK(what, x, y) \
+	do { \
+		u64 x_ = (x), y_ = (y); \
+		if (x_ != y_ && ++n && show) \
+			fprintf(stderr, \
+			    "  %-8s interp %016llx native %016llx\n", what, \
+			    (unsigned long long)x_, (unsigned long long)y_); \
 	} while (0)
 	CHECK("reason", a->reason, b->reason);
 	CHECK("pc", a->pc, b->pc);
 	CHECK("arg", a->arg, b->arg);
 	for (unsigned i = 0; i < NREGS; i++)
-		CHECK(fake_guest.regs[i].name, a->abi.state[i],
-		    b->abi.state[i]);
+		CHECK(
+		    fake_guest.regs[i].name, a->abi.state[i], b->abi.state[i]);
 	CHECK("fflags", fpu_flags(a->abi.fpu), fpu_flags(b->abi.fpu));
 	CHECK("rc", a->abi.fpu & FPU_RC, b->abi.fpu & FPU_RC);
 	CHECK("frm", a->abi.frm, b->abi.frm);
@@ -139,8 +141,8 @@ static bool fuzz_one(struct fuzz *f, u64 seed, bool passes)
 	bool no_links = seed % 2, count = seed % 11 == 0;
 
 	arena_reset(&f->arena);
-	gen_region(&f->r, &f->arena, seed % 13 ? 0x10000 : 0x7f1234567890,
-	    seed, &o);
+	gen_region(
+	    &f->r, &f->arena, seed % 13 ? 0x10000 : 0x7f1234567890, seed, &o);
 	if (f->r.failed)
 		return true;
 	if (passes)
@@ -156,8 +158,8 @@ static bool fuzz_one(struct fuzz *f, u64 seed, bool passes)
 		machine_interp(f->m, f->a, &f->r, &f->arena);
 		memcpy(f->after, f->m->data, DATA_SIZE);
 		memcpy(f->m->data, f->before, DATA_SIZE);
-		int err = machine_compile(f->m, &f->r, no_links, count,
-		    &f->arena);
+		int err =
+		    machine_compile(f->m, &f->r, no_links, count, &f->arena);
 		cr_assert(err == 0, "seed %llu: compile says %d",
 		    (unsigned long long)seed, err);
 		if (getenv("METIC_SEED")) /* before it may crash */

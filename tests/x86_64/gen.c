@@ -60,13 +60,12 @@ static ir_ref fresh(struct gen *x, struct pool *p, u8 ty)
 		    value(x, p, IR_I64), value(x, p, IR_I64));
 		break;
 	case IR_I32:
-		v = below(x, 3) ? ir_op1(r, IR_TRUNC, ty,
-		    value(x, p, IR_I64)) :
-		    ir_const(r, ty, (i64)rng_int(&x->g));
+		v = below(x, 3) ? ir_op1(r, IR_TRUNC, ty, value(x, p, IR_I64)) :
+				  ir_const(r, ty, (i64)rng_int(&x->g));
 		break;
 	case IR_I64:
 		v = below(x, 3) ? ir_get(r, ty, int_slot(x)) :
-		    ir_const(r, ty, (i64)rng_int(&x->g));
+				  ir_const(r, ty, (i64)rng_int(&x->g));
 		break;
 	case IR_F32:
 		v = ir_op1(r, IR_F32_UNBOX, ty, value(x, p, IR_F64));
@@ -103,14 +102,23 @@ static void types_of(struct gen *x, u8 op, u8 *ty, u8 *a)
 {
 	char letter = ir_opinfo[op].args[0];
 
-	*a = letter == 'i' ? int_type(x) : letter == 'f' ? fp_type(x) :
-	    letter == 'd' ? IR_F64 : letter == 's' ? IR_F32 : letter == 'b' ?
-	    IR_I1 : IR_I64;
+	*a = letter == 'i' ? int_type(x) :
+	    letter == 'f'  ? fp_type(x) :
+	    letter == 'd'  ? IR_F64 :
+	    letter == 's'  ? IR_F32 :
+	    letter == 'b'  ? IR_I1 :
+			     IR_I64;
 	*ty = ir_opinfo[op].result == 'b' ? IR_I1 : *a;
 	switch (op) {
 	case IR_SEXT32:
-	case IR_ZEXT32: *a = IR_I32; *ty = IR_I64; break;
-	case IR_TRUNC: *a = IR_I64; *ty = IR_I32; break;
+	case IR_ZEXT32:
+		*a = IR_I32;
+		*ty = IR_I64;
+		break;
+	case IR_TRUNC:
+		*a = IR_I64;
+		*ty = IR_I32;
+		break;
 	case IR_BOOL: *ty = int_type(x); break;
 	case IR_SELECT:
 		*ty = (u8[]){ IR_I64, IR_I64, IR_I32, IR_I1, IR_F64,
@@ -126,9 +134,15 @@ static void types_of(struct gen *x, u8 op, u8 *ty, u8 *a)
 	case IR_F32_TO_F64:
 	case IR_F32_BOX: *ty = IR_F64; break;
 	case IR_S32_TO_F:
-	case IR_U32_TO_F: *a = IR_I32; *ty = fp_type(x); break;
+	case IR_U32_TO_F:
+		*a = IR_I32;
+		*ty = fp_type(x);
+		break;
 	case IR_S64_TO_F:
-	case IR_U64_TO_F: *a = IR_I64; *ty = fp_type(x); break;
+	case IR_U64_TO_F:
+		*a = IR_I64;
+		*ty = fp_type(x);
+		break;
 	case IR_FBITS:
 		*a = fp_type(x);
 		*ty = *a == IR_F32 ? IR_I32 : IR_I64;
@@ -181,8 +195,9 @@ static ir_ref pure(struct gen *x, struct pool *p)
 		*o[k] = value(x, p, args[k] == 'v' ? ty : a);
 		/* Shifts and compares with constants have forms of their own */
 		if (k == 1 && args[k] == 'i' && below(x, 3) == 0)
-			i.b = ir_const(x->r, a, below(x, 2) ?
-			    (i64)below(x, 70) : (i64)rng_int(&x->g));
+			i.b = ir_const(x->r, a,
+			    below(x, 2) ? (i64)below(x, 70) :
+					  (i64)rng_int(&x->g));
 	}
 	if (ir_rounds(op))
 		i.aux = some_rm(x);
@@ -201,12 +216,12 @@ static ir_ref address(struct gen *x, struct pool *p, bool amo)
 	if (amo && below(x, 8))
 		mask &= ~7u;
 	if (below(x, 6) == 0)
-		return ir_const(r, IR_I64, (i64)(base + (rng_next(&x->g) &
-			mask)));
+		return ir_const(
+		    r, IR_I64, (i64)(base + (rng_next(&x->g) & mask)));
 	if (below(x, 40) == 0) /* far away: outside any window */
 		return ir_const(r, IR_I64, 0x7f0000000000);
-	ir_ref v = ir_op2(r, IR_AND, IR_I64, value(x, p, IR_I64),
-	    ir_const(r, IR_I64, mask));
+	ir_ref v = ir_op2(
+	    r, IR_AND, IR_I64, value(x, p, IR_I64), ir_const(r, IR_I64, mask));
 	v = ir_op2(r, IR_ADD, IR_I64, v, ir_const(r, IR_I64, (i64)base));
 	if (below(x, 3) == 0) /* through a slot, as guests do */
 		ir_put(r, IR_I64, int_slot(x), v);
@@ -217,10 +232,11 @@ static void memory_op(struct gen *x, struct pool *p)
 {
 	struct ir_insn i = { .imm = below(x, 3) ? 0 : (i64)below(x, 128) - 64 };
 	bool amo = below(x, 4) == 0;
-	u8 ty = amo ? int_type(x) : (u8[]){ IR_I64, IR_I64, IR_I32, IR_F64,
-		IR_F32 }[below(x, x->o->fp ? 5 : 3)];
-	bool fp = ty == IR_F32 || ty == IR_F64, wide = ty == IR_I64 ||
-	    ty == IR_F64;
+	u8 ty = amo ? int_type(x) :
+		      (u8[]){ IR_I64, IR_I64, IR_I32, IR_F64,
+			      IR_F32 }[below(x, x->o->fp ? 5 : 3)];
+	bool fp = ty == IR_F32 || ty == IR_F64,
+	     wide = ty == IR_I64 || ty == IR_F64;
 
 	i.type = ty;
 	i.aux = wide ? 3 : 2;
@@ -258,7 +274,8 @@ static void memory_op(struct gen *x, struct pool *p)
 static void put(struct gen *x, struct pool *p)
 {
 	if (x->o->fp && below(x, 2)) {
-		ir_ref v = below(x, 2) ? value(x, p, IR_F64) :
+		ir_ref v = below(x, 2) ?
+		    value(x, p, IR_F64) :
 		    ir_op1(x->r, IR_F32_BOX, IR_F64, value(x, p, IR_F32));
 		ir_put(x->r, IR_F64, fp_slot(x), v);
 	} else {
@@ -292,9 +309,7 @@ static void state_op(struct gen *x, struct pool *p)
 		if (below(x, 3))
 			i.type = IR_I64;
 		break;
-	default:
-		i = (struct ir_insn){ .op = IR_FENCE, .aux = 1 };
-		break;
+	default: i = (struct ir_insn){ .op = IR_FENCE, .aux = 1 }; break;
 	}
 	ir_ref v = ir_emit(x->r, i);
 	if (i.type == IR_I64)
@@ -303,8 +318,8 @@ static void state_op(struct gen *x, struct pool *p)
 
 static void guest_insn(struct gen *x, struct pool *p)
 {
-	ir_emit(x->r, (struct ir_insn){ .op = IR_INSN_START,
-		.imm = (i64)x->pc });
+	ir_emit(
+	    x->r, (struct ir_insn){ .op = IR_INSN_START, .imm = (i64)x->pc });
 	x->pc += 4;
 	u32 n = 1 + below(x, 3);
 	for (u32 k = 0; k < n; k++)
@@ -333,21 +348,23 @@ static void end(struct gen *x, struct pool *p)
 {
 	struct ir_region *r = x->r;
 	ir_ref target = below(x, 3) ? value(x, p, IR_I64) :
-	    ir_const(r, IR_I64, (i64)x->pc + 64);
+				      ir_const(r, IR_I64, (i64)x->pc + 64);
 
 	switch (below(x, x->o->calls ? 6 : 4)) {
 	case 0:
-		ir_emit(r, (struct ir_insn){ .op = IR_EXIT,
-			.aux = (u16)below(x, EXIT_MEMORY), .imm = (i64)x->pc,
+		ir_emit(r,
+		    (struct ir_insn){ .op = IR_EXIT,
+			.aux = (u16)below(x, EXIT_MEMORY),
+			.imm = (i64)x->pc,
 			.b = (u32)rng_next(&x->g) });
 		break;
 	case 1:
-		ir_emit(r, (struct ir_insn){ .op = IR_GOTO_PTR,
-			.a = target });
+		ir_emit(r, (struct ir_insn){ .op = IR_GOTO_PTR, .a = target });
 		break;
 	case 4:
-		ir_emit(r, (struct ir_insn){ .op = IR_CALL, .a = target,
-			.imm = (i64)x->pc });
+		ir_emit(r,
+		    (struct ir_insn){
+			.op = IR_CALL, .a = target, .imm = (i64)x->pc });
 		break;
 	case 5:
 		ir_emit(r, (struct ir_insn){ .op = IR_RET, .a = target });
@@ -367,8 +384,11 @@ static void branch(struct gen *x, struct pool *p)
 	bool swap = below(x, 4) == 0;
 	struct pool side = *p;
 
-	ir_emit(r, (struct ir_insn){ .op = IR_BR, .a = cond,
-		.b = swap ? no : yes, .c = swap ? yes : no });
+	ir_emit(r,
+	    (struct ir_insn){ .op = IR_BR,
+		.a = cond,
+		.b = swap ? no : yes,
+		.c = swap ? yes : no });
 	ir_begin(r, yes);
 	x->depth++;
 	if (below(x, 3) || x->depth > 3)

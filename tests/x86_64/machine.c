@@ -18,19 +18,48 @@
 #define CALL_STACK ((size_t)64 << 10)
 #define GUARD ((size_t)4 << 30)
 
-#define INT(name, slot, pin) { name, slot, IR_I64, pin, true }
-#define FP(name, slot, pin) { name, FP0 + (slot), IR_F64, pin, true }
+#define INT(name, slot, pin) \
+	{ \
+		name, slot, IR_I64, pin, true \
+	}
+#define FP(name, slot, pin) \
+	{ \
+		name, FP0 + (slot), IR_F64, pin, true \
+	}
 #define NP GUEST_NO_PIN
 static const struct guest_reg regs[NREGS] = {
-	INT("r0", 0, 0), INT("r1", 1, 1), INT("r2", 2, 2), INT("r3", 3, 3),
-	INT("r4", 4, 4), INT("r5", 5, 5), INT("r6", 6, 6), INT("r7", 7, 7),
-	INT("r8", 8, 8), INT("r9", 9, 9), INT("m0", 10, NP),
-	INT("m1", 11, NP), INT("m2", 12, NP), INT("m3", 13, NP),
-	INT("m4", 14, NP), INT("m5", 15, NP), FP("f0", 0, 0), FP("f1", 1, 1),
-	FP("f2", 2, 2), FP("f3", 3, 3), FP("f4", 4, 4), FP("f5", 5, 5),
-	FP("f6", 6, 6), FP("f7", 7, 7), FP("f8", 8, 8), FP("f9", 9, 9),
-	FP("f10", 10, 10), FP("f11", 11, 11), FP("g0", 12, NP),
-	FP("g1", 13, NP), FP("g2", 14, NP), FP("g3", 15, NP),
+	INT("r0", 0, 0),
+	INT("r1", 1, 1),
+	INT("r2", 2, 2),
+	INT("r3", 3, 3),
+	INT("r4", 4, 4),
+	INT("r5", 5, 5),
+	INT("r6", 6, 6),
+	INT("r7", 7, 7),
+	INT("r8", 8, 8),
+	INT("r9", 9, 9),
+	INT("m0", 10, NP),
+	INT("m1", 11, NP),
+	INT("m2", 12, NP),
+	INT("m3", 13, NP),
+	INT("m4", 14, NP),
+	INT("m5", 15, NP),
+	FP("f0", 0, 0),
+	FP("f1", 1, 1),
+	FP("f2", 2, 2),
+	FP("f3", 3, 3),
+	FP("f4", 4, 4),
+	FP("f5", 5, 5),
+	FP("f6", 6, 6),
+	FP("f7", 7, 7),
+	FP("f8", 8, 8),
+	FP("f9", 9, 9),
+	FP("f10", 10, 10),
+	FP("f11", 11, 11),
+	FP("g0", 12, NP),
+	FP("g1", 13, NP),
+	FP("g2", 14, NP),
+	FP("g3", 15, NP),
 };
 
 /* A helper that changes a pinned and an unpinned slot. */
@@ -80,8 +109,8 @@ static void reference(struct vcpu *v, u32 what, u32 types)
 	}
 	struct eval_fp fp = { .rm = v->abi.frm };
 	t[0] = eval_op(op, (u8)(what >> 8), aux, at, t, &fp);
-	v->abi.fpu = fpu_with_flags(v->abi.fpu,
-	    fpu_flags(v->abi.fpu) | fp.flags);
+	v->abi.fpu =
+	    fpu_with_flags(v->abi.fpu, fpu_flags(v->abi.fpu) | fp.flags);
 }
 
 static const void *service(struct vcpu *v, u32 reason, u64 arg)
@@ -127,8 +156,8 @@ static void on_segv(int sig, siginfo_t *si, void *uc)
 	while (i + 1 < m->cg.nmap && m->cg.map[i + 1].off <= off)
 		i++;
 	v->abi.pc = m->cg.region->pc + m->cg.map[i].guest_off;
-	x86_context_leave(uc, v, &m->thunks, EXIT_MEMORY,
-	    SIGSEGV | SEGV_MAPERR << 8);
+	x86_context_leave(
+	    uc, v, &m->thunks, EXIT_MEMORY, SIGSEGV | SEGV_MAPERR << 8);
 }
 
 static void catch_faults(void)
@@ -150,8 +179,8 @@ static void catch_faults(void)
 static void *map_at(u64 at, size_t n, int prot)
 {
 	void *p = mmap((void *)(uintptr_t)at, n, prot,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-	    (at ? MAP_FIXED : 0), -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0),
+	    -1, 0);
 	if (p == MAP_FAILED)
 		abort();
 	return p;
@@ -169,13 +198,12 @@ struct machine *machine_new(enum as_kind as)
 	m->code = map_at(0, CODE_SIZE, rwx);
 	m->call_stack = map_at(0, CALL_STACK, PROT_READ | PROT_WRITE);
 	if (as == AS_BASED) {
-		u8 *w = map_at(0, 2 * GUARD + ((size_t)1 << AS_WINDOW_BITS),
-		    PROT_NONE);
+		u8 *w = map_at(
+		    0, 2 * GUARD + ((size_t)1 << AS_WINDOW_BITS), PROT_NONE);
 		m->mem_base = (u64)(uintptr_t)w + GUARD;
 	}
 	map_at(m->mem_base + DATA - 16 * HOST_PAGE, 34 * HOST_PAGE, PROT_NONE);
-	m->data = map_at(m->mem_base + DATA, DATA_SIZE,
-	    PROT_READ | PROT_WRITE);
+	m->data = map_at(m->mem_base + DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
 	if (x86_thunks(&fake_guest, m->code, (u64)(uintptr_t)m->code,
 		m->code_size, &m->thunks))
 		abort();
@@ -194,8 +222,8 @@ void machine_free(struct machine *m)
 	free(m);
 }
 
-int machine_compile(struct machine *m, const struct ir_region *r,
-    bool no_links, bool count, struct arena *arena)
+int machine_compile(struct machine *m, const struct ir_region *r, bool no_links,
+    bool count, struct arena *arena)
 {
 	m->cg = (struct codegen){
 		.guest = &fake_guest,
@@ -261,8 +289,8 @@ static bool mem_store(struct vcpu *v, gva_t a, u32 size, u64 value)
 	return true;
 }
 
-static bool mem_amo(struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c,
-    u64 *old)
+static bool mem_amo(
+    struct vcpu *v, u8 op, gva_t a, u32 size, u64 b, u64 c, u64 *old)
 {
 	u64 new;
 
@@ -283,12 +311,12 @@ void machine_interp(struct machine *m, struct vcpu *v,
 	u64 *values = arena_new(arena, u64, r->ninsns);
 
 	running = m;
-	struct interp_result res = interp_run(v, &fake_guest, r, &memory,
-	    values);
+	struct interp_result res =
+	    interp_run(v, &fake_guest, r, &memory, values);
 	v->reason = res.reason;
 	v->pc = res.pc;
-	v->arg = res.reason == EXIT_MEMORY ? SIGSEGV | SEGV_MAPERR << 8 :
-	    res.arg;
+	v->arg =
+	    res.reason == EXIT_MEMORY ? SIGSEGV | SEGV_MAPERR << 8 : res.arg;
 }
 
 const char *machine_dump(struct machine *m, const char *path)
@@ -336,8 +364,8 @@ u64 rng_f64(struct rng *g)
 	case 0:
 	case 1: return sign | edge[rng_below(g, ARRAY_LEN(edge))];
 	case 2: /* near one: sums and products that round */
-		return sign | (0x3f00000000000000 +
-		    (rng_next(g) & 0x01ffffffffffffff));
+		return sign |
+		    (0x3f00000000000000 + (rng_next(g) & 0x01ffffffffffffff));
 	case 3:
 		d = (double)(i32)rng_next(g) / 4;
 		memcpy(&sign, &d, 8);
@@ -360,8 +388,7 @@ u32 rng_f32(struct rng *g)
 	switch (rng_below(g, 5)) {
 	case 0:
 	case 1: return sign | edge[rng_below(g, ARRAY_LEN(edge))];
-	case 2:
-		return sign | (0x3c000000 + ((u32)rng_next(g) & 0x07ffffff));
+	case 2: return sign | (0x3c000000 + ((u32)rng_next(g) & 0x07ffffff));
 	case 3:
 		f = (float)(i16)rng_next(g) / 4;
 		memcpy(&sign, &f, 4);

@@ -45,8 +45,8 @@ struct machine {
 struct machine *machine_new(enum as_kind as);
 void machine_free(struct machine *m);
 /* 0 or what x86_compile said. */
-int machine_compile(struct machine *m, const struct ir_region *r,
-    bool no_links, bool count, struct arena *arena);
+int machine_compile(struct machine *m, const struct ir_region *r, bool no_links,
+    bool count, struct arena *arena);
 /* Run the compiled region from the state in v. */
 void machine_native(struct machine *m, struct vcpu *v);
 /* Run r in the interpreter. */

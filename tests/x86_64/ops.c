@@ -52,20 +52,21 @@ static unsigned slot_of(const struct op_test *t, unsigned k)
 }
 
 /* Emit the operand: from its slot, in its type. */
-static ir_ref operand(struct bench *b, const struct op_test *t, unsigned k,
-    u64 value)
+static ir_ref operand(
+    struct bench *b, const struct op_test *t, unsigned k, u64 value)
 {
 	struct ir_region *r = &b->r;
 	u8 ty = t->at[k];
 	bool fp = ty == IR_F32 || ty == IR_F64;
 
 	if (t->place[k] == CONSTANT && !fp)
-		return ir_const(r, ty, ty == IR_I64 ? (i64)value :
-		    ty == IR_I32 ? (i32)value : (i64)value);
+		return ir_const(r, ty,
+		    ty == IR_I64     ? (i64)value :
+			ty == IR_I32 ? (i32)value :
+				       (i64)value);
 	ir_ref v = ir_get(r, fp ? IR_F64 : IR_I64, slot_of(t, k));
 	switch (ty) {
-	case IR_I1:
-		return ir_op2(r, IR_NE, IR_I1, v, ir_const(r, IR_I64, 0));
+	case IR_I1: return ir_op2(r, IR_NE, IR_I1, v, ir_const(r, IR_I64, 0));
 	case IR_I32: return ir_op1(r, IR_TRUNC, ty, v);
 	case IR_F32: return ir_op1(r, IR_F32_UNBOX, ty, v);
 	default: return v;
@@ -87,16 +88,15 @@ static void result(struct ir_region *r, u8 ty, ir_ref v, bool memory)
 		ir_put(r, IR_I64, memory ? 15 : 0, v);
 }
 
-static void build(struct bench *b, const struct op_test *t, const u64 arg[3],
-    bool memory)
+static void build(
+    struct bench *b, const struct op_test *t, const u64 arg[3], bool memory)
 {
 	struct ir_insn i = { .op = t->op, .type = t->ty, .aux = t->aux };
 	ir_ref o[3] = { 0 };
 
 	arena_reset(&b->arena);
 	ir_init(&b->r, &b->arena, 0x10000);
-	ir_emit(&b->r, (struct ir_insn){ .op = IR_INSN_START,
-		.imm = 0x10000 });
+	ir_emit(&b->r, (struct ir_insn){ .op = IR_INSN_START, .imm = 0x10000 });
 	for (unsigned k = 0; k < t->nargs; k++)
 		o[k] = operand(b, t, k, arg[k]);
 	i.a = o[0];
@@ -119,8 +119,9 @@ static void check(struct bench *b, const struct op_test *t, const u64 arg[3],
 
 	for (unsigned k = 0; k < t->nargs; k++)
 		s->state[slot_of(t, k)] = t->at[k] == IR_F32 ?
-		    0xffffffff00000000 | arg[k] : t->at[k] == IR_I32 ?
-		    rng_next(&b->g) << 32 | arg[k] : arg[k];
+		    0xffffffff00000000 | arg[k] :
+		    t->at[k] == IR_I32 ? rng_next(&b->g) << 32 | arg[k] :
+					 arg[k];
 	s->frm = rm;
 	s->fpu = fpu_make_word(rm, before);
 	machine_native(b->m, b->v);

@@ -34,7 +34,7 @@ struct linux_process;
 
 struct linux_config {
 	const char *sysroot; /* NULL: the host's root */
-	const char *prog; /* host path of the program */
+	const char *prog; /* as the guest finds it: in the sysroot, then here */
 	const char *argv0; /* NULL: argv[0], or prog without argv */
 	char *const *argv; /* NULL-terminated, argv[0] included */
 	char *const *envp; /* NULL-terminated */

@@ -135,6 +135,21 @@ void process_free(struct linux_process *p)
 	free(p);
 }
 
+/* The program is found as the guest would find it: the sysroot first. */
+static int find_program(struct linux_process *p)
+{
+	char host[PATH_MAX];
+	int r = path_translate(p, AT_FDCWD, p->cfg.prog, host, 0);
+	if (r < 0 || access(host, F_OK) < 0)
+		return 0; /* elf_open says it, with the name as it was given */
+	char *copy = strdup(host);
+	if (!copy)
+		return -ENOMEM;
+	free((char *)p->cfg.prog);
+	p->cfg.prog = copy;
+	return 0;
+}
+
 /*
  * If p's program is a script, put its interpreter in its place: argv becomes
  * {interp, [arg], script, rest}. One level more is allowed, as often as
@@ -347,6 +362,8 @@ int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,
 	if (n)
 		why[0] = 0;
 	int r = p ? copy_config(p, cfg) : -ENOMEM;
+	if (r == 0)
+		r = find_program(p);
 	if (r == 0)
 		r = resolve_script(p, why, n);
 	if (r == 0) {

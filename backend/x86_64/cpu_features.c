@@ -1,6 +1,6 @@
 /*
- * cpu_features.c - see cpu_features.h. The compiler's run-time library asks cpuid
- * (and XGETBV, for AVX) once per process and keeps the answer.
+ * cpu_features.c - see cpu_features.h. The compiler's run-time library asks
+ * cpuid (and XGETBV, for AVX) once per process and keeps the answer.
  */
 #include "backend/x86_64/cpu_features.h"
 

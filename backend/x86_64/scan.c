@@ -85,11 +85,6 @@ static void note_slots(struct scan *s, ir_ref ref)
 	}
 }
 
-static unsigned nargs(const struct ir_insn *i)
-{
-	return (unsigned)strlen(ir_opinfo[i->op].args);
-}
-
 int scan(struct cc *c)
 {
 	struct scan s = { .c = c, .epoch = 1 };
@@ -116,7 +111,7 @@ int scan(struct cc *c)
 		if (!hint_valid(&s, u))
 			u->hint = HINT_NONE;
 		const ir_ref o[3] = { i->a, i->b, i->c };
-		for (unsigned k = 0; k < nargs(i); k++)
+		for (unsigned k = 0; ir_opinfo[i->op].args[k]; k++)
 			if (o[k] != IR_NONE)
 				note_use(&s, ref, o[k]);
 		if (u->hint != HINT_NONE && keeps_hint(i->op)) {

@@ -129,6 +129,7 @@ static void timers(void)
 		.sigev_signo = SIGUSR2 };
 	struct itimerspec spec = { .it_value = { 0, 3000000 } };
 	volatile unsigned long spin = 0;
+	sigset_t set, old, empty;
 	timer_t t;
 
 	hits = 0;
@@ -143,10 +144,16 @@ static void timers(void)
 	CHECK(pause() == -1 && errno == EINTR && hits == 1);
 	on(SIGUSR2, with_info, 0);
 	hits = 0;
+	sigemptyset(&empty);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	NEED(sigprocmask(SIG_BLOCK, &set, &old) == 0);
 	NEED(timer_create(CLOCK_MONOTONIC, &ev, &t) == 0);
 	NEED(timer_settime(t, 0, &spec, NULL) == 0);
+	/* Blocked but in sigsuspend, so that it cannot come between. */
 	while (hits < 1)
-		pause();
+		sigsuspend(&empty);
+	NEED(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
 	CHECK(last == SIGUSR2 && code == SI_TIMER);
 	timer_delete(t);
 }
@@ -158,16 +165,16 @@ static void restarting(void)
 
 	NEED(pipe(p) == 0);
 	hits = 0;
-	if (fork() == 0) {
-		for (int i = 0; i < 2; i++) {
-			usleep(60000);
-			kill(getppid(), i ? SIGUSR2 : SIGUSR1);
-		}
-		usleep(60000);
-		_exit(write(p[1], "x", 1) != 1);
-	}
 	on(SIGUSR1, with_info, SA_RESTART);
 	on(SIGUSR2, with_info, 0);
+	if (fork() == 0) {
+		for (int i = 0; i < 2; i++) {
+			usleep(300000);
+			kill(getppid(), i ? SIGUSR2 : SIGUSR1);
+		}
+		usleep(300000);
+		_exit(write(p[1], "x", 1) != 1);
+	}
 	CHECK(read(p[0], &c, 1) == -1 && errno == EINTR);
 	CHECK(hits == 2 && last == SIGUSR2); /* the first one restarted */
 	CHECK(read(p[0], &c, 1) == 1 && c == 'x');

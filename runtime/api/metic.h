@@ -197,7 +197,7 @@ enum metic_exit_reason {
 struct metic_exit {
 	size_t size;
 	enum metic_exit_reason reason;
-	uint64_t pc;
+	uint64_t pc; /* raw only */
 	uint64_t arg;
 };
 
@@ -208,7 +208,7 @@ METIC_API const char *metic_exit_name(enum metic_exit_reason r);
  * Run until something needs the caller. budget: at most about this many
  * guest instructions (checked between blocks, so it may be passed by less
  * than a block), 0 for no limit; needs config.budget. A linux VM runs to
- * the end of its program.
+ * the end of its program, once; its vCPU is gone then.
  */
 METIC_API enum metic_error metic_run(
     metic_vcpu *cpu, uint64_t budget, struct metic_exit *exit);

@@ -49,16 +49,17 @@ static void raw_exit(const struct vcpu *v, u32 reason, struct metic_exit *e)
 	}
 }
 
+/* The vCPU is gone afterwards. */
 static enum metic_error run_linux(struct metic_vm *vm, struct metic_exit *e)
 {
 	struct linux_exit le;
 	int err = linux_run(vm, &le);
 	if (err)
 		return api_error(err);
-	const struct vcpu *v = metic_cpu(vm);
-	e->reason = le.signaled ? METIC_EXIT_KILLED : METIC_EXIT_EXITED;
-	if (v && v->exit_reason == EXIT_CHECK)
-		e->reason = METIC_EXIT_DIFFERENCE;
+	e->reason = le.cut_short == EXIT_CHECK ? METIC_EXIT_DIFFERENCE :
+	    le.cut_short == EXIT_STOP          ? METIC_EXIT_STOPPED :
+	    le.signaled                        ? METIC_EXIT_KILLED :
+						 METIC_EXIT_EXITED;
 	e->arg = (u64)le.status;
 	return METIC_OK;
 }
@@ -77,8 +78,8 @@ enum metic_error metic_run(
 		cpu->abi.budget =
 		    budget && budget < INT64_MAX ? (i64)budget : INT64_MAX;
 		raw_exit(cpu, exec_run(cpu), &e);
+		e.pc = cpu->abi.pc;
 	}
-	e.pc = cpu->abi.pc;
 	e.size = MIN(exit->size, sizeof(e));
 	memcpy(exit, &e, e.size);
 	return err;

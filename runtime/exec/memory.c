@@ -11,6 +11,20 @@
 #include "translator/eval.h"
 #include "translator/fpu.h"
 
+/* A guest address may be misaligned; each is still one host access. */
+struct __attribute__((packed, may_alias)) any8 {
+	u8 v;
+};
+struct __attribute__((packed, may_alias)) any16 {
+	u16 v;
+};
+struct __attribute__((packed, may_alias)) any32 {
+	u32 v;
+};
+struct __attribute__((packed, may_alias)) any64 {
+	u64 v;
+};
+
 static bool access_ok(struct vcpu *v, gva_t a, u32 size)
 {
 	v->abi.fault_addr = a;
@@ -28,10 +42,10 @@ static bool load(struct vcpu *v, gva_t a, u32 size, u64 *out)
 		return false;
 	const void *p = mem_host(v, a);
 	switch (size) {
-	case 1: *out = *(const volatile u8 *)p; break;
-	case 2: *out = *(const volatile u16 *)p; break;
-	case 4: *out = *(const volatile u32 *)p; break;
-	default: *out = *(const volatile u64 *)p; break;
+	case 1: *out = ((const volatile struct any8 *)p)->v; break;
+	case 2: *out = ((const volatile struct any16 *)p)->v; break;
+	case 4: *out = ((const volatile struct any32 *)p)->v; break;
+	default: *out = ((const volatile struct any64 *)p)->v; break;
 	}
 	fault_unguard(v);
 	return true;
@@ -43,10 +57,10 @@ static bool store(struct vcpu *v, gva_t a, u32 size, u64 value)
 		return false;
 	void *p = mem_host(v, a);
 	switch (size) {
-	case 1: *(volatile u8 *)p = (u8)value; break;
-	case 2: *(volatile u16 *)p = (u16)value; break;
-	case 4: *(volatile u32 *)p = (u32)value; break;
-	default: *(volatile u64 *)p = value; break;
+	case 1: ((volatile struct any8 *)p)->v = (u8)value; break;
+	case 2: ((volatile struct any16 *)p)->v = (u16)value; break;
+	case 4: ((volatile struct any32 *)p)->v = (u32)value; break;
+	default: ((volatile struct any64 *)p)->v = value; break;
 	}
 	fault_unguard(v);
 	return true;

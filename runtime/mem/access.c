@@ -17,6 +17,8 @@ static bool in_window(struct vcpu *v, gva_t a, size_t n)
 
 bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
 {
+	if (!n)
+		return true;
 	if (!in_window(v, src, n) || !fault_guard(v))
 		return false;
 	memcpy(dst, mem_host(v, src), n);
@@ -26,6 +28,8 @@ bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
 
 bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
 {
+	if (!n)
+		return true;
 	if (!in_window(v, dst, n) || !fault_guard(v))
 		return false;
 	memcpy(mem_host(v, dst), src, n);
@@ -35,6 +39,8 @@ bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
 
 bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
 {
+	if (!n)
+		return true;
 	if (!in_window(v, dst, n) || !fault_guard(v))
 		return false;
 	memset(mem_host(v, dst), 0, n);

@@ -158,6 +158,17 @@ void linux_end(struct linux_process *p, const struct linux_exit *ex)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void linux_task_run(struct linux_task *t)
+{
+	u32 reason = exec_run(t->v);
+	if (!t->leaving && !t->p->ending &&
+	    (reason == EXIT_CHECK || reason == EXIT_STOP)) {
+		const struct linux_exit ex = { .status = 125,
+			.cut_short = reason };
+		linux_end(t->p, &ex);
+	}
+}
+
 /* --- running ------------------------------------------------------------- */
 
 /*
@@ -211,7 +222,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		t->leader = true;
 		t->sigmask = mask;
 		exec_request(t->v, REQ_EVENT);
-		exec_run(t->v);
+		linux_task_run(t);
 		task_exit(t);
 		wait_for_tasks(p);
 		/* exit(2) of the last thread ends the process, too. */

@@ -52,6 +52,9 @@ struct linux_exit {
 	bool signaled;
 	int status; /* exit status, or the signal's number */
 	bool core; /* the signal's default action dumps core */
+	/* EXIT_CHECK (the tiers differ) or EXIT_STOP (metic_stop) ended it
+	   before its time; else 0. */
+	u32 cut_short;
 };
 
 /*
@@ -276,6 +279,8 @@ struct linux_task *linux_current(void);
 struct linux_task *linux_task_new(struct linux_process *p);
 /* Unlink and free t and its vCPU. */
 void linux_task_free(struct linux_task *t);
+/* Run t until it leaves; what cuts it short ends the process. */
+void linux_task_run(struct linux_task *t);
 /* The process ends: all tasks leave. The first call decides the outcome. */
 void linux_end(struct linux_process *p, const struct linux_exit *ex);
 /* Message to the VM's log ("metic: ..." lines of the personality). */

@@ -152,7 +152,7 @@ static int vfork_main(void *arg)
 	c->tid = gettid();
 	clone_tell_child(st->parent->v, c, st->ca); /* its fault guard */
 	exec_request(c->v, REQ_EVENT);
-	exec_run(c->v);
+	linux_task_run(c);
 	/* exit(2); all other ways out do not return here. */
 	return c->exit_status;
 }

@@ -155,7 +155,7 @@ static void *thread_main(void *arg)
 	pthread_mutex_lock(&t->hold);
 	pthread_mutex_unlock(&t->hold);
 	exec_request(t->v, REQ_EVENT);
-	exec_run(t->v);
+	linux_task_run(t);
 	/* A forked child may have made this thread its first and only one. */
 	if (!t->leader)
 		chain_join(t->p);

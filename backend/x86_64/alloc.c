@@ -240,11 +240,23 @@ static void relocate(struct cc *c, ir_ref o)
 	v->reg = (u8)r;
 }
 
+/* Register r is about to change; an untested result there may be dead. */
+static void settle_reg(struct cc *c, unsigned r)
+{
+	if (c->untested.reg != r)
+		return;
+	if (val(c, root(c, c->untested.ref))->uses)
+		settle(c);
+	else
+		c->untested.reg = NOREG;
+}
+
 /* Register r gets new contents: keep the old ones if they have uses. */
 static void vacate(struct cc *c, unsigned r)
 {
 	ir_ref o = c->s.owner[r];
 
+	settle_reg(c, r);
 	if (o == IR_NONE)
 		return;
 	struct val *v = val(c, o);
@@ -373,6 +385,7 @@ static void take(struct cc *c, unsigned r)
 {
 	ir_ref o = c->s.owner[r];
 
+	settle_reg(c, r);
 	if (o != IR_NONE && val(c, o)->reg == r)
 		val(c, o)->reg = (u8)other_reg(c, o, r);
 	c->s.owner[r] = IR_NONE;
@@ -566,6 +579,10 @@ void emit_put(struct cc *c, ir_ref ref)
 	force(c, r);
 	r = root(c, r);
 	c->s.slot_put[slot] = true;
+	/* It waits in this very pin, or has to be what it should be now. */
+	if (c->untested.reg != NOREG && c->untested.ref == r &&
+	    c->untested.reg != c->slot_pin[slot])
+		settle(c);
 	if (c->s.slot_val[slot] != r) {
 		if (c->slot_pin[slot] != NOREG)
 			put_pinned(c, slot, r);

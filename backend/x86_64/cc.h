@@ -117,6 +117,13 @@ struct cond {
 	size_t start; /* of the flag-setting code, for padding */
 };
 
+/* An fp result in a pin that may be a NaN other than the canonical one. */
+struct untested {
+	u8 reg; /* or NOREG */
+	u8 type;
+	ir_ref ref;
+};
+
 struct cc {
 	struct asm_buf a;
 	struct x86_features f;
@@ -133,6 +140,7 @@ struct cc {
 	bool polls; /* a link may close a loop */
 	size_t entry, loop; /* code offsets; loop: checks already passed */
 	gva_t pc; /* of the guest instruction being emitted */
+	struct untested untested;
 	/* Flags hold zero and sign of this result while no flags are written
 	   after zf_at. */
 	u32 zf_at;
@@ -249,6 +257,8 @@ void fp_bits(
 void fp_op2(struct cc *c, u32 op, u8 ty, unsigned reg, struct opnd o);
 /* ref's result is in d: make a NaN the canonical one if anybody can tell. */
 void fp_result(struct cc *c, ir_ref ref, unsigned d, struct cold *x);
+/* Test what waits: somebody may look now. Changes flags, moves nothing. */
+void settle(struct cc *c);
 /* Load, store 8 bytes. */
 void fp_load(struct cc *c, unsigned d, struct mem m);
 void fp_store(struct cc *c, struct mem m, unsigned s);

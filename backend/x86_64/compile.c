@@ -66,10 +66,33 @@ static void emit_plain(struct cc *c, ir_ref ref)
 	}
 }
 
+/* May an fp result wait untested while this op is emitted? */
+static bool nan_may_wait(const struct ir_insn *i)
+{
+	switch (i->op) {
+	case IR_SELECT: return !is_fp(i->type);
+	case IR_CONST:
+	case IR_GET:
+	case IR_PUT:
+	case IR_F32_BOX:
+	case IR_F32_UNBOX: /* these two see to it where they emit code */
+	case IR_FCANON: return true;
+	case IR_FMIN:
+	case IR_FMAX: return false;
+	default:
+		return i->op <= IR_GEU ||
+		    (i->op >= IR_FADD && i->op <= IR_FNMSUB) ||
+		    (i->op >= IR_FEQ && i->op <= IR_FLE) ||
+		    (i->op >= IR_F64_TO_F32 && i->op <= IR_F_TO_U64);
+	}
+}
+
 void emit_insn(struct cc *c, ir_ref ref)
 {
 	u8 op = c->insn[ref].op;
 
+	if (!nan_may_wait(&c->insn[ref]))
+		settle(c);
 	if (ir_opinfo[op].flags & IRF_M) {
 		emit_memory(c, ref);
 	} else if (is_compare(op) || (op >= IR_FEQ && op <= IR_FLE)) {
@@ -102,8 +125,10 @@ static int emit_block(struct cc *c, u32 b)
 			continue;
 		if (c->err || c->a.full)
 			return -1;
-		if (ir_ends_block(i->op))
+		if (ir_ends_block(i->op)) {
+			settle(c);
 			return emit_end(c, ref);
+		}
 		if (i->op == IR_INSN_START)
 			note_insn(c, (gva_t)i->imm);
 		else if (can_wait(c, ref))
@@ -140,6 +165,7 @@ void begin_version(struct cc *c)
 	c->nspills_done = 0;
 	c->s.frm_set = false;
 	c->zf_ref = c->flag_ref = IR_NONE;
+	c->untested.reg = NOREG;
 	c->pc = c->r->pc;
 }
 

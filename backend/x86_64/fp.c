@@ -4,8 +4,10 @@
  * The host's unit computes, in the guest's rounding mode, and its sticky
  * flags are the guest's. What differs from ops.def is repaired:
  *   - NaN results are canonical there. The host gives another default NaN
- *     or an operand's, so a result is tested where somebody can tell
- *     (scan.c: nan_seen); the cold path loads the canonical one.
+ *     or an operand's, so a result is tested if somebody can tell (scan.c:
+ *     nan_seen); the cold path loads the canonical one. One ucomis tests
+ *     two results: the first one waits, untested in its pin, until the next
+ *     comes or anything might see it (settle).
  *   - a fused multiply-add with inf * 0 + quiet NaN raises invalid there,
  *     not on the host: its cold path multiplies once more.
  *   - a static rounding mode is only taken natively when it is the dynamic
@@ -137,20 +139,70 @@ static u8 fp_facts(u8 ty)
 	return ty == IR_F32 ? FACT_BOX | FACT_CANON : FACT_CANON;
 }
 
+/* Cold: d or t or both are NaNs. */
+static void cold_nans(struct cc *c, struct cold *x)
+{
+	struct mem nan = mem_vcpu(HOST_OFF((i32)x->arg));
+	u8 ty = x->arg == HOST_NAN32 ? IR_F32 : IR_F64;
+
+	fp_op2(c, OP_UCOMISD, ty, x->t, opnd_reg(x->t));
+	size_t skip = asm_jcc8(&c->a, CC_NP);
+	fp_load(c, x->t, nan);
+	asm_fix8(&c->a, skip);
+	fp_op2(c, OP_UCOMISD, ty, x->d, opnd_reg(x->d));
+	asm_fix(&c->a, asm_jcc(&c->a, CC_NP), x->back);
+	cold_nan(c, x);
+}
+
+/* Test d, and in the same instruction t, which may be d. */
+static void test_nans(struct cc *c, u8 ty, unsigned d, unsigned t)
+{
+	struct cold *n = cold_new(c, d == t ? cold_nan : cold_nans);
+
+	n->d = (u8)d;
+	n->t = (u8)t;
+	n->arg = nan_const(ty);
+	fp_op2(c, OP_UCOMISD, ty, d, opnd_reg(t));
+	cold_jcc(c, n, CC_P);
+	cold_back(c, n);
+}
+
+void settle(struct cc *c)
+{
+	struct untested u = c->untested;
+
+	if (u.reg == NOREG)
+		return;
+	c->untested.reg = NOREG;
+	test_nans(c, u.type, u.reg, u.reg);
+}
+
+/* Is the result in the pin that it is put to before anything looks? */
+static bool in_its_pin(struct cc *c, ir_ref ref, unsigned d)
+{
+	u8 slot = c->info[ref].hint;
+
+	return slot != HINT_NONE && c->slot_pin[slot] == d;
+}
+
 void fp_result(struct cc *c, ir_ref ref, unsigned d, struct cold *x)
 {
 	u8 ty = c->insn[ref].type;
 
-	if (c->info[ref].nan_seen) {
-		struct cold *n = cold_new(c, cold_nan);
-		n->d = (u8)d;
-		n->arg = nan_const(ty);
-		fp_op2(c, OP_UCOMISD, ty, d, opnd_reg(d));
-		cold_jcc(c, n, CC_P);
-		cold_back(c, n);
-	}
+	/* The reference's result is tested, too: so may be an older one. */
 	if (x)
 		cold_back(c, x);
+	if (c->info[ref].nan_seen) {
+		struct untested *u = &c->untested;
+		if (u->reg != NOREG && u->type == ty) {
+			test_nans(c, ty, d, u->reg);
+			u->reg = NOREG;
+		} else if (u->reg == NOREG && in_its_pin(c, ref, d)) {
+			*u = (struct untested){ (u8)d, ty, ref };
+		} else {
+			test_nans(c, ty, d, d);
+		}
+	}
 	define(c, ref, d, fp_facts(ty));
 }
 
@@ -222,6 +274,14 @@ static void cold_fma(struct cc *c, struct cold *x)
 	struct mem t0 = mem_vcpu(ABI_TMP_OFF(0)), t1 = mem_vcpu(ABI_TMP_OFF(1));
 	u8 ty = c->insn[x->ref].type;
 
+	if (x->t != x->d) { /* another result was tested with it */
+		fp_op2(c, OP_UCOMISD, ty, x->t, opnd_reg(x->t));
+		size_t skip = asm_jcc8(&c->a, CC_NP);
+		fp_load(c, x->t, mem_vcpu(HOST_OFF((i32)nan_const(ty))));
+		asm_fix8(&c->a, skip);
+		fp_op2(c, OP_UCOMISD, ty, x->d, opnd_reg(x->d));
+		asm_fix(&c->a, asm_jcc(&c->a, CC_NP), x->back);
+	}
 	asm_store(&c->a, 8, t1, RAX);
 	asm_stmxcsr(&c->a, fpu);
 	asm_load(&c->a, 4, RAX, fpu);
@@ -277,6 +337,8 @@ static void emit_fma(struct cc *c, ir_ref ref)
 		emit_reference(c, ref);
 		return;
 	}
+	if (i->aux != RM_DYN || c->s.frm_set)
+		settle(c); /* the reference's way does not test it */
 	op[0] = opnd_reg(use_reg(c, i->a));
 	op[1] = opnd_reg(use_reg(c, i->b));
 	op[2] = opnd_reg(use_reg(c, i->c));
@@ -301,11 +363,15 @@ static void emit_fma(struct cc *c, ir_ref ref)
 		fma_emit(c, o + FMA_231, i->type, d, a, b);
 	}
 	struct cold *n = cold_new(c, cold_fma);
+	bool pair = c->untested.reg != NOREG && c->untested.type == i->type;
 	n->ref = ref;
 	n->d = (u8)d;
+	n->t = pair ? c->untested.reg : (u8)d;
 	n->op[0] = opnd_reg(d == a ? t : a);
 	n->op[1] = opnd_reg(d == b ? t : b);
-	fp_op2(c, OP_UCOMISD, i->type, d, opnd_reg(d));
+	fp_op2(c, OP_UCOMISD, i->type, d, opnd_reg(n->t));
+	if (pair)
+		c->untested.reg = NOREG;
 	cold_jcc(c, n, CC_P);
 	cold_back(c, n);
 	if (x)
@@ -439,6 +505,7 @@ static void emit_canon(struct cc *c, ir_ref ref)
 		consume(c, i->a);
 		return;
 	}
+	settle(c);
 	unsigned a = use_reg(c, i->a);
 	consume(c, i->a);
 	unsigned d = dest(c, ref, a);
@@ -468,6 +535,7 @@ static void emit_unbox(struct cc *c, ir_ref ref)
 		consume(c, i->a);
 		return;
 	}
+	settle(c);
 	unsigned a = use_reg(c, i->a);
 	consume(c, i->a);
 	unsigned d = dest(c, ref, a), t = alloc(c, false);

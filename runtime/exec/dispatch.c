@@ -131,6 +131,8 @@ bool exec_serve_requests(struct vcpu *v)
 	return true;
 }
 
+static bool interp_step(struct vcpu *v);
+
 /* What exec does itself about an exit, or the hook. */
 bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 {
@@ -151,6 +153,10 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 			return false;
 		}
 		return true; /* the request is served by the caller's loop */
+	case EXIT_MEMORY:
+		if (arg >> 8 == SI_KERNEL) /* the address is not known */
+			return interp_step(v);
+		return exec_event(v, reason, arg) == VM_RESUME;
 	case EXIT_FETCH: arg += v->abi.pc; /* fall through */
 	default: return exec_event(v, reason, arg) == VM_RESUME;
 	}

@@ -20,7 +20,12 @@ static bool on_call_stack_guard(const struct vcpu *v, u64 addr)
 	return addr - (u64)(uintptr_t)v->call_stack < HOST_PAGE;
 }
 
-/* arg of EXIT_MEMORY: the signal and its code, as the kernel gave them. */
+/*
+ * arg of EXIT_MEMORY: the signal and its code, as the kernel gave them. An
+ * address that is none for the host's processor comes as SI_KERNEL without
+ * the address; the interpreter knows it, and for native code the dispatcher
+ * asks the interpreter (exec_handle_exit).
+ */
 static u64 memory_arg(int sig, const siginfo_t *si)
 {
 	return (u32)sig | (u64)(u32)si->si_code << 8;
@@ -51,8 +56,11 @@ bool fault_handle(int sig, siginfo_t *si, void *uc)
 	}
 	if (v->guarded) {
 		v->guarded = false;
-		v->guard_addr = v->abi.fault_addr = addr - v->vm->mem_base;
-		v->guard_arg = memory_arg(sig, si);
+		v->guard_arg = SIGSEGV | SEGV_MAPERR << 8;
+		if (si->si_code != SI_KERNEL) {
+			v->abi.fault_addr = addr - v->vm->mem_base;
+			v->guard_arg = memory_arg(sig, si);
+		}
 		siglongjmp(v->guard, 1);
 	}
 	return false;

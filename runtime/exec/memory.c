@@ -31,7 +31,6 @@ static bool access_ok(struct vcpu *v, gva_t a, u32 size)
 	const u64 window = (u64)1 << AS_WINDOW_BITS;
 	if (v->vm->as == AS_IDENTITY || (a < window && size <= window - a))
 		return true;
-	v->guard_addr = a;
 	v->guard_arg = SIGSEGV | SEGV_MAPERR << 8;
 	return false;
 }

@@ -101,7 +101,7 @@ struct vcpu {
 	/* Fault guard, see exec/fault.h. */
 	volatile bool guarded;
 	sigjmp_buf guard;
-	u64 guard_addr, guard_arg; /* where and how (EXIT_MEMORY's arg) */
+	u64 guard_arg; /* what the guard caught: EXIT_MEMORY's arg */
 	void *sigstack;
 	stack_t prev_sigstack;
 };

@@ -42,6 +42,9 @@ PROGRAMS = {
     "strings": {"slow": True},
     "threads": {"dynamic": True},
 }
+# Programs whose work does not depend on time: also under `metic check`.
+LOCK_STEP = ["integer", "floats", "indirect", "jumps", "recurse", "strings",
+             "mathlib", "coldcode", "coroutines", "illegal"]
 MODEL = ["i", "m", "a", "c", "zba", "zbb", "zbs", "zicond"]
 TIERS = ["interp", "baseline", "auto"]
 
@@ -141,6 +144,10 @@ def program_checks(emu, made, full):
                         emu.run(path, args, tier, sysroot), native.status,
                         native.out, env=env,
                         timeout=300 if tier == "interp" else 90)
+        if emu.is_metic and kind == "static" and name in LOCK_STEP:
+            yield Check(f"c/{name} lock step",
+                        emu.run(path, args, word="check"), native.status,
+                        native.out, env=env, timeout=300)
 
 
 def instruction_checks(emu, made):

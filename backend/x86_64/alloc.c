@@ -172,7 +172,7 @@ static unsigned cheapest(struct cc *c, bool fp, unsigned *cost)
 	for (u32 set = scratch_set(fp) & ~c->locked; set; set &= set - 1) {
 		unsigned r = (unsigned)__builtin_ctz(set), p = price(c, r);
 		ir_ref o = c->s.owner[r];
-		ir_ref last = o == IR_NONE ? 0 : c->info[o].last;
+		ir_ref last = o == IR_NONE ? 0 : val(c, o)->last;
 		if (p < *cost || (p == *cost && last > best_last)) {
 			best = r;
 			*cost = p;
@@ -442,8 +442,7 @@ void define_alias(struct cc *c, ir_ref ref, ir_ref of)
 	v->alias = of;
 	val(c, of)->uses = (u16)(val(c, of)->uses + v->uses);
 	v->uses = 0;
-	if (c->info[of].last < c->info[ref].last)
-		c->info[of].last = c->info[ref].last;
+	val(c, of)->last = MAX(val(c, of)->last, v->last);
 }
 
 bool hand_over(struct cc *c, ir_ref narrow, ir_ref wide)
@@ -454,8 +453,7 @@ bool hand_over(struct cc *c, ir_ref narrow, ir_ref wide)
 	    (n->facts & FACT_WIDE))
 		return false;
 	w->uses = (u16)(w->uses + n->uses);
-	if (c->info[wide].last < c->info[narrow].last)
-		c->info[wide].last = c->info[narrow].last;
+	w->last = MAX(w->last, n->last);
 	n->uses = 0;
 	drop_home(c, n);
 	return true;

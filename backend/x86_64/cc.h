@@ -58,6 +58,7 @@ struct val {
 	i16 home;
 	u16 uses;
 	ir_ref alias; /* VAL_ALIAS */
+	ir_ref last; /* last user, also by its aliases */
 };
 
 /* What scan.c found out about an instruction; does not change. */
@@ -130,7 +131,7 @@ struct cc {
 	struct codegen *cg;
 	const struct ir_region *r;
 	const struct ir_insn *insn;
-	struct info *info;
+	const struct info *info;
 	struct state s;
 	u32 locked; /* host registers in use by the op being emitted */
 	u16 spills_done[64]; /* words of tmp[] free after it */

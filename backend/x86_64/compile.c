@@ -155,7 +155,8 @@ void begin_version(struct cc *c)
 	for (ir_ref ref = 0; ref <= n; ref++)
 		c->s.val[ref] = (struct val){ .reg = NOREG,
 			.home = HOME_NONE,
-			.uses = c->info[ref].uses };
+			.uses = c->info[ref].uses,
+			.last = c->info[ref].last };
 	c->s.val[n].kind = VAL_CONST;
 	c->s.val[n].fp = true;
 	memset(c->s.owner, 0, sizeof(c->s.owner));

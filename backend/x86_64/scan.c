@@ -14,6 +14,7 @@
 
 struct scan {
 	struct cc *c;
+	struct info *info;
 	/* The next PUT of each slot, if nothing is in its way. */
 	ir_ref next_put[ABI_NSLOTS];
 	u32 epoch_of[ABI_NSLOTS], epoch;
@@ -51,7 +52,7 @@ static bool nan_blind(const struct ir_insn *i)
 static void note_use(struct scan *s, ir_ref user, ir_ref v)
 {
 	const struct ir_insn *i = &s->c->insn[user];
-	struct info *u = &s->c->info[user], *n = &s->c->info[v];
+	struct info *u = &s->info[user], *n = &s->info[v];
 
 	if (!n->uses++)
 		n->last = user;
@@ -80,8 +81,8 @@ static void note_slots(struct scan *s, ir_ref ref)
 		s->next_put[i->aux] = ref;
 		if (s->c->slot_pin[i->aux] == NOREG)
 			return;
-		s->c->info[i->a].hint = (u8)i->aux;
-		s->c->info[i->a].put = ref;
+		s->info[i->a].hint = (u8)i->aux;
+		s->info[i->a].put = ref;
 	}
 }
 
@@ -90,15 +91,16 @@ int scan(struct cc *c)
 	struct scan s = { .c = c, .epoch = 1 };
 	u32 n = c->r->ninsns;
 
-	c->info = arena_new(c->cg->arena, struct info, n + 1);
-	if (!c->info)
+	s.info = arena_new(c->cg->arena, struct info, n + 1);
+	c->info = s.info;
+	if (!s.info)
 		return -ENOMEM;
 	for (u32 k = 0; k <= n; k++)
-		c->info[k].hint = HINT_NONE;
+		s.info[k].hint = HINT_NONE;
 
 	for (ir_ref ref = n; ref-- > 1;) {
 		const struct ir_insn *i = &c->insn[ref];
-		struct info *u = &c->info[ref];
+		struct info *u = &s.info[ref];
 		u8 f = ir_opinfo[i->op].flags;
 		bool pure = (f & IRF_P) || i->op == IR_GET;
 
@@ -115,8 +117,8 @@ int scan(struct cc *c)
 			if (o[k] != IR_NONE)
 				note_use(&s, ref, o[k]);
 		if (u->hint != HINT_NONE && keeps_hint(i->op)) {
-			c->info[i->a].hint = u->hint;
-			c->info[i->a].put = u->put;
+			s.info[i->a].hint = u->hint;
+			s.info[i->a].put = u->put;
 		}
 		note_slots(&s, ref);
 	}

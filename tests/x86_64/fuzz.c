@@ -9,6 +9,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -128,6 +129,14 @@ static void report(struct fuzz *f, u64 seed, unsigned level)
 	fprintf(stderr, "%s %s\n", machine_dump(f->m, DUMP), DUMP);
 }
 
+static u64 current;
+
+static void on_abort(int sig)
+{
+	(void)sig;
+	fprintf(stderr, "aborted at seed %llu\n", (unsigned long long)current);
+}
+
 /* One region in all feature sets; false: they differ. */
 static bool fuzz_one(struct fuzz *f, u64 seed, bool passes)
 {
@@ -140,6 +149,7 @@ static bool fuzz_one(struct fuzz *f, u64 seed, bool passes)
 	};
 	bool no_links = seed % 2, count = seed % 11 == 0;
 
+	current = seed;
 	arena_reset(&f->arena);
 	gen_region(
 	    &f->r, &f->arena, seed % 13 ? 0x10000 : 0x7f1234567890, seed, &o);
@@ -181,6 +191,7 @@ static void run(enum as_kind as, u64 first, bool passes)
 	const char *n = getenv("METIC_FUZZ"), *one = getenv("METIC_SEED");
 	u64 count = n ? strtoull(n, NULL, 0) : 4000, bad = 0;
 
+	signal(SIGABRT, on_abort);
 	if (one) {
 		first = strtoull(one, NULL, 0);
 		count = 1;

@@ -408,7 +408,7 @@ unsigned dest(struct cc *c, ir_ref ref, unsigned prefer)
 {
 	unsigned slot = c->info[ref].hint;
 
-	if (slot != HINT_NONE && val(c, ref)->kind != VAL_LAZY) {
+	if (slot != HINT_NONE && c->slot_pin[slot] != NOREG) {
 		unsigned pin = c->slot_pin[slot];
 		bool fp = is_fp(c->insn[ref].type);
 		if ((pin >= XMM0) == fp && pin_is_free(c, pin)) {
@@ -430,6 +430,37 @@ void define(struct cc *c, ir_ref ref, unsigned reg, u8 f)
 	v->home = HOME_NONE;
 	own(c, ref, reg);
 	lock(c, reg);
+}
+
+bool in_place(struct cc *c, ir_ref ref, ir_ref a, struct mem *m)
+{
+	unsigned slot = c->info[ref].hint;
+	ir_ref r = root(c, a);
+
+	if (slot == HINT_NONE || c->slot_pin[slot] != NOREG ||
+	    val(c, ref)->uses != 1 || c->insn[ref].type != IR_I64)
+		return false;
+	struct val *v = val(c, r);
+	/* Its last use, nowhere but in the slot, and that is what it is. */
+	if (v->kind != VAL_PLAIN || v->uses != 1 || v->reg != NOREG ||
+	    v->home != (i16)slot || c->s.slot_val[slot] != r)
+		return false;
+	*m = home_mem((i16)slot);
+	return true;
+}
+
+void define_home(struct cc *c, ir_ref ref, ir_ref old)
+{
+	struct val *v = val(c, ref), *o = val(c, root(c, old));
+
+	v->kind = VAL_PLAIN;
+	v->facts = 0;
+	v->fp = false;
+	v->reg = NOREG;
+	v->home = o->home;
+	o->home = HOME_NONE;
+	c->s.slot_val[v->home] = ref;
+	c->s.slot_put[v->home] = true;
 }
 
 void define_alias(struct cc *c, ir_ref ref, ir_ref of)
@@ -515,6 +546,13 @@ void emit_get(struct cc *c, ir_ref ref)
 		v->home = (i16)slot;
 }
 
+/* May r, a constant, be made by xor? Not if the flags are still good. */
+static bool zero_idiom(struct cc *c, ir_ref r, unsigned pin)
+{
+	return val(c, r)->kind == VAL_CONST && !c->insn[r].imm && pin < XMM0 &&
+	    c->zf_at != c->a.flag_writes && c->flag_at != c->a.flag_writes;
+}
+
 static void put_pinned(struct cc *c, unsigned slot, ir_ref r)
 {
 	unsigned pin = c->slot_pin[slot];
@@ -526,6 +564,8 @@ static void put_pinned(struct cc *c, unsigned slot, ir_ref r)
 		vacate(c, pin);
 		if (v->reg != NOREG)
 			mov_reg(c, pin, v->reg);
+		else if (zero_idiom(c, r, pin))
+			asm_alu_rr(&c->a, ALU_XOR, 4, pin, pin);
 		else
 			load_value(c, r, pin);
 		c->s.owner[pin] = r;

@@ -70,6 +70,7 @@ static bool keeps_flags(u32 op)
 	case OP_SHRX:
 	case OP_SARX:
 	case OP_RORX:
+	case OP_MULX:
 	case OP_MOVAPS:
 	case OP_MOVSD_LOAD:
 	case OP_MOVSD_STORE:

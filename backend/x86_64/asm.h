@@ -106,6 +106,7 @@ enum x86_op {
 	OP_SHLX = OPC(PFX_66, MAP_0F38, 0xf7),
 	OP_SARX = OPC(PFX_F3, MAP_0F38, 0xf7),
 	OP_SHRX = OPC(PFX_F2, MAP_0F38, 0xf7),
+	OP_MULX = OPC(PFX_F2, MAP_0F38, 0xf6), /* rdx * rm; high, low */
 	OP_RORX = OPC(PFX_F2, MAP_0F3A, 0xf0),
 	/* scalar fp: the f64 form; asm_fp_op makes the f32 form of it */
 	OP_ADDSD = OPC(PFX_F2, MAP_0F, 0x58),

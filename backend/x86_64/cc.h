@@ -189,6 +189,12 @@ unsigned dest(struct cc *c, ir_ref ref, unsigned prefer);
 unsigned dest_scratch(struct cc *c, ir_ref ref, unsigned prefer);
 /* ref is now in reg. */
 void define(struct cc *c, ir_ref ref, unsigned reg, u8 facts);
+/*
+ * Can ref = a op .. be done on a's slot in memory, as that is where ref is
+ * put? Then *m is the slot; after the op define_home says so.
+ */
+bool in_place(struct cc *c, ir_ref ref, ir_ref a, struct mem *m);
+void define_home(struct cc *c, ir_ref ref, ir_ref old);
 void define_alias(struct cc *c, ir_ref ref, ir_ref of);
 /*
  * The i32 value is about to be extended to `wide`: its other uses become

@@ -87,6 +87,28 @@ static void alu(struct cc *c, ir_ref ref, enum x86_alu op, unsigned w,
 	define(c, ref, d, result_facts(w));
 }
 
+/* op [slot], y: the slot is x's and the result's, and x dies here. */
+static bool alu_in_place(
+    struct cc *c, ir_ref ref, enum x86_alu op, ir_ref x, ir_ref y)
+{
+	struct mem m;
+
+	if (root(c, x) == root(c, y) || !in_place(c, ref, x, &m))
+		return false;
+	struct opnd b = fetch(c, y, 8, TAKE_IMM);
+	/* Fetching it may have computed what was waiting: look again. */
+	if (!in_place(c, ref, x, &m))
+		return false;
+	consume(c, x);
+	consume(c, y);
+	if (b.kind == OPND_IMM)
+		asm_alu_mi(&c->a, op, 8, m, b.imm);
+	else
+		asm_alu_mr(&c->a, op, 8, m, b.reg);
+	define_home(c, ref, x);
+	return true;
+}
+
 /* A value waiting to be computed by its user? */
 static const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op)
 {
@@ -149,6 +171,8 @@ static void emit_add(struct cc *c, ir_ref ref, unsigned w)
 		x = i->b;
 		y = i->a;
 	}
+	if (alu_in_place(c, ref, ALU_ADD, x, y))
+		return;
 	a = fetch(c, x, w, TAKE_MEM);
 	b = fetch(c, y, w, TAKE_MEM | TAKE_IMM);
 	consume(c, x);
@@ -195,6 +219,8 @@ static void emit_sub(struct cc *c, ir_ref ref, unsigned w)
 		define(c, ref, d, result_facts(w));
 		return;
 	}
+	if (alu_in_place(c, ref, ALU_SUB, i->a, i->b))
+		return;
 	struct opnd a = fetch(c, i->a, w, TAKE_MEM | TAKE_IMM);
 	struct opnd b = fetch(c, i->b, w, TAKE_MEM | TAKE_IMM);
 	consume(c, i->a);
@@ -300,6 +326,8 @@ static void emit_logic(struct cc *c, ir_ref ref, unsigned w)
 		y = i->a;
 	}
 	bool is_const = value_const(c, y, &k);
+	if (alu_in_place(c, ref, op, x, y))
+		return;
 	struct opnd a = fetch(c, x, w, TAKE_MEM);
 	if (is_const && op == ALU_AND && (u64)k == 0xffffffff) {
 		consume(c, x);

@@ -15,11 +15,31 @@ static void grp3(struct cc *c, enum x86_grp3 op, unsigned w, struct opnd o)
 		asm_grp3_r(&c->a, op, w, o.reg);
 }
 
+/* mulx: both halves to one register leave the high one. */
+static void emit_mulx(struct cc *c, ir_ref ref, unsigned w)
+{
+	const struct ir_insn *i = &c->insn[ref];
+
+	use_in(c, i->a, RDX);
+	struct opnd b = fetch(c, i->b, w, TAKE_MEM);
+	consume(c, i->b);
+	unsigned d = dest(c, ref, b.reg);
+	if (b.kind == OPND_MEM)
+		asm_vex_rm(&c->a, OP_MULX, w, d, d, b.mem);
+	else
+		asm_vex_rr(&c->a, OP_MULX, w, d, d, b.reg);
+	define(c, ref, d, w == 4 ? FACT_ZX : 0);
+}
+
 void emit_high(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
 	unsigned w = width_of(i->type);
 
+	if (i->op == IR_MULHU && c->f.bmi2) {
+		emit_mulx(c, ref, w);
+		return;
+	}
 	claim(c, RDX);
 	use_in(c, i->a, RAX);
 	struct opnd b =

@@ -6,7 +6,7 @@
  *   dead         pure and unused: not emitted (so its operands lose a use)
  *   hint, put    the value reaches slot `hint` by instruction `put`, and
  *                between its definition and there nothing reads the slot,
- *                may fault or leaves: it may be computed right into a pin.
+ *                may fault or leaves: it may be computed right there.
  *                Handed on to operand a of ops whose result may overwrite it
  *   nan_seen     a use that can tell one NaN from another
  */
@@ -79,8 +79,6 @@ static void note_slots(struct scan *s, ir_ref ref)
 	} else if (i->op == IR_PUT) {
 		s->epoch_of[i->aux] = s->epoch;
 		s->next_put[i->aux] = ref;
-		if (s->c->slot_pin[i->aux] == NOREG)
-			return;
 		s->info[i->a].hint = (u8)i->aux;
 		s->info[i->a].put = ref;
 	}

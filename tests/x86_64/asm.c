@@ -301,6 +301,8 @@ static void two_registers(unsigned d, unsigned s, unsigned w)
 	FORM(asm_rorx(&buf, w, d, s, 9), RORX, reg(d, w), reg(s, w), imm(9));
 	FORM(asm_vex_rr(&buf, OP_SARX, w, d, RDX, s), SARX, reg(d, w),
 	    reg(s, w), reg(RDX, w));
+	FORM(asm_vex_rr(&buf, OP_MULX, w, d, d, s), MULX, reg(d, w), reg(d, w),
+	    reg(s, w));
 	FORM(asm_vex_rr(&buf, OP_SHRX, w, d, R13, s), SHRX, reg(d, w),
 	    reg(s, w), reg(R13, w));
 }

@@ -85,7 +85,7 @@ struct metic_config {
 	enum metic_kind kind;
 	enum metic_tier tier;
 	const char *guest; /* NULL: riscv64; linux: from the program */
-	bool check; /* interpret and run natively in lock step */
+	bool check; /* interpret and run natively in lock step; no budget */
 	bool budget; /* metic_run honours its budget (costs some speed) */
 	bool strace; /* linux: log each system call */
 	/* Stages to log, a letter each ("lpX"); NULL or "": none.

@@ -148,7 +148,8 @@ enum metic_error metic_create(const struct metic_config *config, metic_vm **out)
 		.log = c.log,
 		.log_ctx = c.log_ctx,
 	};
-	if (c.kind > METIC_LINUX || c.tier > METIC_TIER_BASELINE)
+	if (c.kind > METIC_LINUX || c.tier > METIC_TIER_BASELINE ||
+	    (c.check && c.budget))
 		return METIC_ERR_ARG;
 	int err = c.kind == METIC_RAW ? new_raw(&c, &vc, out) :
 					new_linux(&c, &vc, out);

@@ -80,14 +80,18 @@ static const void *check_service(struct vcpu *v, u32 reason, u64 arg)
 	return NULL;
 }
 
+static void undo_stores(struct vcpu *v, const struct check *c)
+{
+	for (size_t i = c->n; i-- > 0;)
+		exec_mem.store(
+		    v, c->notes[i].a, c->notes[i].size, c->notes[i].old);
+}
+
 static void collect_new(struct vcpu *v, struct check *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		exec_mem.load(
 		    v, c->notes[i].a, c->notes[i].size, &c->notes[i].new);
-	for (size_t i = c->n; i-- > 0;)
-		exec_mem.store(
-		    v, c->notes[i].a, c->notes[i].size, c->notes[i].old);
 }
 
 static size_t memory_differs(struct vcpu *v, const struct check *c)
@@ -201,11 +205,17 @@ static bool compare(struct vcpu *v, struct tb *tb, struct check *c)
 	struct interp_result r = exec_interp(v, tb, &check_mem);
 	struct abi_state want = v->abi;
 	collect_new(v, c);
-	memcpy(v->abi.state, before.state, sizeof(before.state));
-	v->abi.fpu = before.fpu;
-	v->abi.frm = before.frm;
-	v->abi.pc = before.pc;
-	run_native(v, tb);
+	do { /* a request may stop native code in the middle: once more */
+		undo_stores(v, c);
+		memcpy(v->abi.state, before.state, sizeof(before.state));
+		v->abi.fpu = before.fpu;
+		v->abi.frm = before.frm;
+		v->abi.pc = before.pc;
+		__atomic_store_n(&v->abi.poll, 0, __ATOMIC_SEQ_CST);
+		run_native(v, tb);
+	} while (c->reason == EXIT_STOP);
+	if (atomic_load(&v->requests))
+		__atomic_store_n(&v->abi.poll, 1, __ATOMIC_SEQ_CST);
 	/* what the guest will be told; looking at memory moves it */
 	u64 fault_addr = v->abi.fault_addr;
 	size_t where = memory_differs(v, c);

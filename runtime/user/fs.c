@@ -96,6 +96,14 @@ i64 sys_dup3(struct linux_task *t, const u64 a[6])
 	return host_call(SYS_dup3, a);
 }
 
+/* Programs look for their open descriptors with F_GETFD. */
+i64 sys_fcntl(struct linux_task *t, const u64 a[6])
+{
+	if (unlikely(linux_fd_hidden(t->p, (int)a[0])))
+		return -EBADF;
+	return host_wait(t, SYS_fcntl, a);
+}
+
 static int compare_ints(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;

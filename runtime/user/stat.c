@@ -25,8 +25,11 @@ i64 sys_fstat(struct linux_task *t, const u64 a[6])
 {
 	struct stat st;
 	const u64 b[6] = { a[0], (u64)(uintptr_t)&st };
-	i64 r = host_call(SYS_fstat, b);
+	i64 r;
 
+	if (unlikely(linux_fd_hidden(t->p, (int)a[0])))
+		return -EBADF;
+	r = host_call(SYS_fstat, b);
 	return r < 0 ? r : put_stat(t, a[1], &st);
 }
 

@@ -207,7 +207,11 @@ static int prepare(struct cc *c)
 	for (ir_ref ref = 1; ref < c->r->ninsns; ref++) {
 		const struct ir_insn *i = &c->insn[ref];
 		marks += i->op == IR_INSN_START;
-		if (i->op == IR_GOTO_TB && (gva_t)i->imm <= c->r->pc)
+		i64 target = i->imm;
+		if (i->op == IR_CALL && c->insn[i->a].op == IR_CONST)
+			target = c->insn[i->a].imm;
+		if ((i->op == IR_GOTO_TB || i->op == IR_CALL) &&
+		    (gva_t)target <= c->r->pc)
 			c->polls = true;
 	}
 	/* Each block in two versions, each end with up to three sites. */

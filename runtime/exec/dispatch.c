@@ -250,6 +250,11 @@ static const void *resume(struct vcpu *v)
 			continue;
 		}
 		struct tb *tb = must_get(v, v->abi.pc, false);
+		if (!tb->code) {
+			if (!interp_step(v))
+				return NULL;
+			continue;
+		}
 		__atomic_store_n(&ex->jt[(tb->pc >> 1) & (ABI_JT_SIZE - 1)],
 		    tb->code, __ATOMIC_RELEASE);
 		return tb->code;
@@ -271,6 +276,8 @@ static const void *link_site(struct vcpu *v, u64 rx_site)
 	if (atomic_load(&v->requests) || wants_interp(v))
 		return resume(v);
 	struct tb *to = must_get(v, v->abi.pc, false);
+	if (!to->code)
+		return resume(v);
 	pthread_mutex_lock(&ex->lock);
 	if (atomic_load(&ex->epoch) == epoch && !from->dead && !to->dead)
 		tb_link(ex, from, i, to);

@@ -121,7 +121,7 @@ static bool uses_helper(const struct ir_region *r)
 	return false;
 }
 
-/* Compile ex->region into the cache. -ENOSPC: flush first. */
+/* Compile ex->region into the cache. -ENOSPC, -ENOMEM: flush first. */
 static int compile(struct exec *ex, struct tb *tb)
 {
 	struct metic_vm *vm = ex->vm;
@@ -179,9 +179,14 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	};
 	translate_passes(vm->guest, &ex->region, &po);
 	tb->has_helper = uses_helper(&ex->region);
+	if (ex->host && vm->cfg.tier != TIER_INTERP) {
+		int err = compile(ex, tb);
+		if (err == -E2BIG) /* the backend cannot: interpret it */
+			with_ir = true;
+		else if (err)
+			return NULL;
+	}
 	if (with_ir && !(tb->ir = keep_ir(ex, &ex->meta)))
-		return NULL;
-	if (ex->host && vm->cfg.tier != TIER_INTERP && compile(ex, tb) != 0)
 		return NULL;
 	if (tb_insert(ex, tb) != 0)
 		return NULL;

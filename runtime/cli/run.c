@@ -29,11 +29,16 @@ static void log_text(void *ctx, const char *text, size_t n)
 	}
 }
 
-/* A stderr of our own, out of the guest's way. */
-static int private_stderr(void)
+/*
+ * A stderr of our own, out of the guest's way, where more than a last word
+ * will be said. Otherwise the guest must not find one more descriptor.
+ */
+static int private_stderr(const struct options *o)
 {
 	struct rlimit rl;
 	int floor = FD_FLOOR;
+	if (!o->strace && !o->stats && !o->dump && !o->check)
+		return STDERR_FILENO;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <= (rlim_t)floor)
 		floor = (int)rl.rlim_cur / 2;
 	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, floor);
@@ -202,7 +207,7 @@ int run_program(const struct options *o)
 {
 	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
 	const char *rerun[16];
-	int fd = private_stderr();
+	int fd = private_stderr(o);
 	const char *root = choose_sysroot(o);
 	ssize_t k = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[k > 0 ? k : 0] = '\0';

@@ -25,8 +25,8 @@ void exec_enter_code(struct vcpu *v)
 		if (!atomic_load(&ex->flushing))
 			break;
 		atomic_store(&v->in_code, 0);
-		pthread_mutex_lock(&ex->lock); /* held during a flush */
-		pthread_mutex_unlock(&ex->lock);
+		pthread_mutex_lock(&v->vm->lock); /* held during a flush */
+		pthread_mutex_unlock(&v->vm->lock);
 	}
 	u64 epoch = atomic_load(&ex->epoch);
 	if (v->flush_epoch != epoch) {
@@ -56,29 +56,36 @@ void exec_reset_tables(struct exec *ex)
 	atomic_fetch_add(&ex->epoch, 1);
 }
 
-/* Forget every translation. The caller is outside code. */
-static void flush(struct metic_vm *vm)
+/*
+ * Forget every translation, unless somebody did so since `epoch`. The caller
+ * is outside code. exec.lock is not held while waiting: whoever is in code
+ * may need it to get out.
+ */
+static void flush(struct metic_vm *vm, u64 epoch)
 {
 	struct exec *ex = vm->exec;
 	pthread_mutex_lock(&vm->lock);
-	pthread_mutex_lock(&ex->lock);
-	atomic_store(&ex->flushing, true);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		exec_request(o, REQ_FLUSH);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		while (atomic_load(&o->in_code))
-			sched_yield();
-	exec_reset_tables(ex);
-	atomic_store(&ex->flushing, false);
-	vm->stats.flushes++;
-	pthread_mutex_unlock(&ex->lock);
+	if (atomic_load(&ex->epoch) == epoch) {
+		atomic_store(&ex->flushing, true);
+		for (struct vcpu *o = vm->vcpus; o; o = o->next)
+			exec_request(o, REQ_FLUSH);
+		for (struct vcpu *o = vm->vcpus; o; o = o->next)
+			while (atomic_load(&o->in_code))
+				sched_yield();
+		pthread_mutex_lock(&ex->lock);
+		exec_reset_tables(ex);
+		pthread_mutex_unlock(&ex->lock);
+		atomic_store(&ex->flushing, false);
+		vm->stats.flushes++;
+	}
 	pthread_mutex_unlock(&vm->lock);
 }
 
 void exec_flush(struct vcpu *v)
 {
+	u64 epoch = v->flush_epoch;
 	exec_leave_code(v);
-	flush(v->vm);
+	flush(v->vm, epoch);
 	exec_enter_code(v);
 }
 

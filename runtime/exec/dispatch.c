@@ -262,8 +262,7 @@ static const void *resume(struct vcpu *v)
 				return NULL;
 			continue;
 		}
-		__atomic_store_n(&ex->jt[(tb->pc >> 1) & (ABI_JT_SIZE - 1)],
-		    tb->code, __ATOMIC_RELEASE);
+		tb_publish(ex, tb);
 		return tb->code;
 	}
 }

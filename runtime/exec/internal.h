@@ -39,7 +39,7 @@ struct tb {
 	struct link_site *links;
 	struct pc_map *map;
 	u32 nlinks, nmap;
-	bool dead; /* invalidated: unreachable by lookup */
+	_Atomic bool dead; /* invalidated: unreachable by lookup */
 	bool has_helper; /* calls helpers, which need not be repeatable */
 	struct ir_region *ir; /* for the interpreter, or NULL */
 	struct tb *_Atomic next; /* in its hash chain */
@@ -116,6 +116,8 @@ struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */
 struct page *page_find(const struct exec *ex, u64 number);
 int tb_insert(struct exec *ex, struct tb *tb);
 void tb_kill(struct exec *ex, struct tb *tb);
+/* Enter tb into the jump table; lock-free. */
+void tb_publish(struct exec *ex, struct tb *tb);
 void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to);
 /* Guest pc of host address rx inside tb. */
 gva_t tb_guest_pc(const struct tb *tb, u64 rx);

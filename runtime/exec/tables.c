@@ -120,11 +120,24 @@ static void unlink_incoming(struct exec *ex, struct tb *tb)
 	tb->in = NULL;
 }
 
+/*
+ * Against tb_kill on another thread: either it sees the entry made here, or
+ * the death is seen here.
+ */
+void tb_publish(struct exec *ex, struct tb *tb)
+{
+	const void **e = jt_entry(ex, tb->pc), *code = tb->code;
+	__atomic_store_n(e, code, __ATOMIC_SEQ_CST);
+	if (atomic_load(&tb->dead))
+		__atomic_compare_exchange_n(e, &code, ex->thunks.miss, false,
+		    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 void tb_kill(struct exec *ex, struct tb *tb)
 {
 	if (tb->dead)
 		return;
-	tb->dead = true;
+	atomic_store(&tb->dead, true);
 	struct tb *_Atomic *at = &ex->hash[hash_pc(tb->pc)];
 	while (*at && *at != tb)
 		at = &(*at)->next;

@@ -3,6 +3,7 @@
 #include <criterion/parameterized.h>
 #include <metic.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -176,6 +177,24 @@ Test(api, memory_errors)
 	cr_expect_str_eq(buf, "hello");
 	cr_expect_eq(metic_unmap(vm, DATA, 4096), METIC_OK);
 	cr_expect_eq(metic_read(vm, DATA, buf, 6), METIC_ERR_FAULT);
+	metic_destroy(vm);
+}
+
+/* ELF: the path of answer.S built, from meson.build. */
+Test(api, load_elf)
+{
+	struct metic_config c = METIC_CONFIG_INIT;
+	metic_vm *vm;
+	uint64_t entry = 0;
+	cr_assert_eq(metic_create(&c, &vm), METIC_OK);
+	cr_expect_eq(
+	    metic_load_elf(vm, "/nonexistent", &entry), METIC_ERR_NOT_FOUND);
+	cr_expect_eq(metic_load_elf(vm, "/bin/sh", &entry), METIC_ERR_FORMAT);
+	cr_assert_eq(metic_load_elf(vm, getenv("ELF"), &entry), METIC_OK);
+	struct metic_exit e = run_at(vm, entry, 0);
+	cr_expect_eq(e.reason, METIC_EXIT_BREAK);
+	unsigned a0 = (unsigned)metic_reg(vm, "a0");
+	cr_expect_eq(metic_get(metic_cpu(vm), a0), 42);
 	metic_destroy(vm);
 }
 

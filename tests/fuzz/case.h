@@ -23,11 +23,11 @@
 extern const struct guest_isa guest_riscv64;
 
 /* Away from powers of two, which random registers often hold. */
-#define FZ_CODE 0x11000000u
+#define FZ_CODE 0x71000000u
 #define FZ_SLOT 256u
 #define FZ_SLOTS 512u
 #define FZ_CODE_SIZE (FZ_SLOT * FZ_SLOTS)
-#define FZ_DATA 0x12345000u
+#define FZ_DATA 0x72345000u
 #define FZ_DATA_SIZE HOST_PAGE
 #define FZ_DATA_RO (FZ_DATA + FZ_DATA_SIZE)
 
@@ -44,6 +44,7 @@ struct fz_state {
 
 struct fz_case {
 	u64 seed, index;
+	u32 variant; /* of the state that it starts from */
 	gva_t pc; /* of its first instruction */
 	u32 n; /* instructions */
 	u8 at[FZ_INSNS]; /* offset of each */
@@ -73,6 +74,11 @@ void fz_gen_free(struct fz_gen *g);
  */
 void fz_generate(
     struct fz_gen *g, u64 seed, u64 index, bool plain, struct fz_case *c);
+/*
+ * Give the case that was made last another state to start from, its
+ * `variant`-th (1, 2, ...); as before if that would not come to an end.
+ */
+void fz_vary(struct fz_gen *g, u32 variant, struct fz_case *c);
 /* How often each row of the instruction table has been executed. */
 const u64 *fz_gen_executed(const struct fz_gen *g);
 void *fz_gen_decoder(struct fz_gen *g);

@@ -99,11 +99,28 @@ static u64 some_exponent(struct fz_rng *g, unsigned width, unsigned bias)
 	}
 }
 
+/* A value about a number that is one for integers. */
+static u64 float_near_int(struct fz_rng *g, bool single)
+{
+	u64 v = edge_int(g), ulp = fz_below(g, 5) - 2u;
+	double d = fz_below(g, 2) ? (double)v : (double)(i64)v;
+	float f = (float)d;
+	u32 w;
+
+	if (fz_once_in(g, 4))
+		d = f = (float)(i64)fz_below(g, 9) / 2 - 2;
+	memcpy(&v, &d, sizeof(v));
+	memcpy(&w, &f, sizeof(w));
+	return single ? (u32)(w + ulp) : v + ulp;
+}
+
 static u64 some_float(struct fz_rng *g, unsigned ewidth, unsigned fwidth)
 {
 	u64 fmask = (1ull << fwidth) - 1, top = 1ull << (fwidth - 1), frac;
 	u64 e = some_exponent(g, ewidth, (1u << (ewidth - 1)) - 1);
 
+	if (fz_once_in(g, 4))
+		return float_near_int(g, fwidth == 23);
 	switch (fz_below(g, 8)) {
 	case 0:
 	case 1: frac = 0; break;
@@ -541,11 +558,14 @@ static void choose(struct fz_gen *g)
 {
 	struct fz_rng *r = &g->rng;
 
+	u32 distinct = 2 + fz_below(r, 7);
 	for (unsigned k = 0; k < ARRAY_LEN(g->reg); k++)
 		g->reg[k] = (u8)fz_below(r, 32);
 	if (fz_below(r, 2))
 		for (unsigned k = 0; k < 4; k++)
 			g->reg[k] = (u8)(8 + fz_below(r, 8));
+	for (unsigned k = distinct; k < ARRAY_LEN(g->reg); k++)
+		g->reg[k] = g->reg[k % distinct];
 	g->faulty = fz_once_in(r, 4);
 	g->keep = 0;
 	g->function = 0;
@@ -562,6 +582,42 @@ static void fill_with_breaks(struct fz_case *c, unsigned from)
 		memcpy(c->code + k, &half, 2);
 }
 
+/* The machine starts anew. */
+static void enter_state(struct fz_gen *g)
+{
+	const struct fz_state *s = &g->c->in;
+
+	memcpy(g->m.s.state, s->slot, sizeof(s->slot));
+	memcpy(g->m.mem, s->data, sizeof(g->m.mem));
+	g->m.s.frm = s->frm;
+	g->m.s.fpu = fpu_make_word(s->frm, s->fflags);
+	g->pc = g->c->pc;
+	g->steps = 0;
+	g->over = false;
+}
+
+void fz_vary(struct fz_gen *g, u32 variant, struct fz_case *c)
+{
+	static struct fz_state old;
+
+	old = c->in;
+	g->c = c;
+	c->variant = variant;
+	g->rng.s = c->seed * 0x100000001b3u + c->index + ((u64)variant << 56);
+	g->rng.s = fz_next(&g->rng);
+	make_state(g);
+	for (unsigned k = 1; k < RV_SLOT_RESV_ADDR; k++) {
+		u64 v = old.slot[k];
+		bool address = v - FZ_DATA < FZ_DATA_SIZE || in_slot(g, v);
+
+		if (!fz_once_in(&g->rng, address ? 16 : 2))
+			c->in.slot[k] = v;
+	}
+	enter_state(g);
+	if (!run(g, g->end))
+		c->in = old;
+}
+
 void fz_generate(
     struct fz_gen *g, u64 seed, u64 index, bool plain, struct fz_case *c)
 {
@@ -571,19 +627,16 @@ void fz_generate(
 	g->c = c;
 	c->seed = seed;
 	c->index = index;
+	c->variant = 0;
 	c->n = 0;
-	c->pc = g->end = g->pc = FZ_CODE + index % FZ_SLOTS * FZ_SLOT;
-	g->steps = 0;
-	g->back = g->over = false;
+	c->pc = g->end = FZ_CODE + index % FZ_SLOTS * FZ_SLOT;
+	g->back = false;
 	memset(g->start, 0, sizeof(g->start));
 	memset(g->pending, 0, sizeof(g->pending));
 	fill_with_breaks(c, 0);
 	choose(g);
 	make_state(g);
-	memcpy(g->m.s.state, c->in.slot, sizeof(c->in.slot));
-	memcpy(g->m.mem, c->in.data, sizeof(g->m.mem));
-	g->m.s.frm = c->in.frm;
-	g->m.s.fpu = fpu_make_word(c->in.frm, c->in.fflags);
+	enter_state(g);
 
 	static const u8 lengths[] = { 6, 6, 6, 6, 24, 24, 24, FZ_INSNS };
 	u32 n = lengths[fz_below(&g->rng, ARRAY_LEN(lengths))];

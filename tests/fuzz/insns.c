@@ -22,6 +22,7 @@
 #include "tests/fuzz/qemu.h"
 #include "tests/fuzz/trial.h"
 
+#define VARIANTS 4 /* states that a sequence is run from */
 #define PATIENCE 30.0 /* seconds without a finished case */
 #define ENOUGH 20000 /* cases after which each row must have been executed */
 
@@ -29,11 +30,12 @@ struct shared {
 	_Atomic u64 done; /* cases */
 	_Atomic u64
 	    index; /* of the case under way, or of the one that failed */
-	_Atomic u32 way;
+	_Atomic u32 variant, way;
 	_Atomic bool finished, broken;
 	u64 executed[RV_NROWS];
 	u64 ends[EXIT_NREASONS]; /* how cases ended */
 	char why[200];
+	struct fz_result want, got; /* of a case that failed */
 };
 
 struct main_opts {
@@ -58,9 +60,13 @@ struct worker {
 	u32 n;
 };
 
-static void fail(struct worker *w, u64 index, u32 way)
+static void fail(struct worker *w, const struct fz_case *c, u32 way,
+    const struct fz_result *want, const struct fz_result *got)
 {
-	w->sh->index = index;
+	w->sh->want = *want;
+	w->sh->got = *got;
+	w->sh->index = c->index;
+	w->sh->variant = c->variant;
 	w->sh->way = way;
 	_exit(1);
 }
@@ -74,25 +80,25 @@ static void run_batch(struct worker *w)
 	w->sh->way = FZ_ELSEWHERE;
 	if (!fz_run_elsewhere(w->o->runner, w->c, w->n, got, w->sh->why,
 		sizeof(w->sh->why))) {
+		w->sh->index = w->c[0].index;
 		w->sh->broken = true;
-		fail(w, w->c[0].index, FZ_ELSEWHERE);
+		_exit(1);
 	}
 	for (u32 k = 0; k < w->n; k++)
 		if (fz_compare(&w->want[k], &got[k], false))
-			fail(w, w->c[k].index, FZ_ELSEWHERE);
+			fail(w, &w->c[k], FZ_ELSEWHERE, &w->want[k], &got[k]);
 	w->n = 0;
 }
 
-static void run_case(struct worker *w, u64 index)
+/* The next case in all ways; it stays for the batch, if there is one. */
+static void run_ways(
+    struct worker *w, const struct fz_case *c, struct fz_result *want)
 {
 	static struct fz_result got;
-	struct fz_case *c = &w->c[w->n];
-	struct fz_result *want = &w->want[w->n];
-	u64 *rows = w->sh->executed;
 
-	w->sh->index = index;
+	w->sh->index = c->index;
+	w->sh->variant = c->variant;
 	w->sh->way = 0;
-	fz_generate(w->gen, w->o->common.seed, index, w->o->runner, c);
 	fz_run(w->m, 0, c, want);
 	w->sh->ends[want->reason]++;
 	for (u32 k = 1; k < fz_nways; k++) {
@@ -101,14 +107,29 @@ static void run_case(struct worker *w, u64 index)
 		w->sh->way = k;
 		fz_run(w->m, k, c, &got);
 		if (fz_compare(want, &got, true))
-			fail(w, index, k);
+			fail(w, c, k, want, &got);
 	}
-	if (w->o->runner)
-		w->n++;
-	if (w->n == FZ_SLOTS || (index + 1) % FZ_SLOTS == 0)
+	if (w->o->runner && ++w->n == FZ_SLOTS)
 		run_batch(w);
-	memcpy(rows, fz_gen_executed(w->gen), sizeof(w->sh->executed));
 	w->sh->done++;
+}
+
+/* One sequence, from several states. */
+static void run_case(struct worker *w, u64 index)
+{
+	static struct fz_case c;
+
+	fz_generate(w->gen, w->o->common.seed, index, w->o->runner, &c);
+	for (u32 k = 0; k < VARIANTS; k++) {
+		if (k)
+			fz_vary(w->gen, k, &c);
+		w->c[w->n] = c;
+		run_ways(w, &w->c[w->n], &w->want[w->n]);
+	}
+	if ((index + 1) % FZ_SLOTS == 0)
+		run_batch(w);
+	memcpy(
+	    w->sh->executed, fz_gen_executed(w->gen), sizeof(w->sh->executed));
 }
 
 /* What each way has done, to see that it did. */
@@ -148,7 +169,7 @@ static void work(const struct main_opts *o, struct shared *sh, u64 index)
 		sh->broken = true;
 		_exit(1);
 	}
-	while (fz_more(&o->common, sh->done, o->t0))
+	while (fz_more(&o->common, index - o->first, o->t0))
 		run_case(&w, index++);
 	run_batch(&w);
 	if (o->rows)
@@ -192,14 +213,23 @@ static void explain(
 	t.way = sh->way;
 	t.runner = o->runner;
 	fz_generate(g, o->common.seed, sh->index, o->runner, &c);
+	for (u32 k = 1; k <= sh->variant; k++)
+		fz_vary(g, k, &c);
 	fz_try(&t, &c);
-	if (t.verdict != FZ_SAME && t.verdict != FZ_UNTESTED)
+	bool alone = t.verdict != FZ_SAME;
+	if (alone && t.verdict != FZ_UNTESTED)
 		fz_shrink(&t, &c);
+	if (!alone && sh->want.pc) { /* what the worker saw */
+		t.want = sh->want;
+		t.got = sh->got;
+		t.diff = fz_compare(&t.want, &t.got, t.way != FZ_ELSEWHERE);
+		t.verdict = FZ_DIFFERS;
+	}
 	if (o->brief)
 		fz_story_line(&t, &c, g);
 	else
 		fz_story(&t, &c, g);
-	if (t.verdict == FZ_SAME)
+	if (!alone)
 		printf("     alone it is right: it takes the cases before it; "
 		       "use --first %llu\n",
 		    (unsigned long long)(sh->index / FZ_SLOTS * FZ_SLOTS));

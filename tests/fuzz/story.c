@@ -141,8 +141,10 @@ void fz_story(struct fz_trial *t, const struct fz_case *c, struct fz_gen *g)
 	char buf[80];
 
 	printf("==== %s: %s\n", fz_way_name(t->way), verdict_text(t, buf));
-	printf("     again: fuzz_insns --seed %llu --first %llu --cases 1%s\n",
-	    ULL(c->seed), ULL(c->index), t->runner ? " --qemu" : "");
+	printf("     again: fuzz_insns --seed %llu --first %llu --cases 1%s"
+	       " (state %u)\n",
+	    ULL(c->seed), ULL(c->index), t->runner ? " --qemu" : "",
+	    c->variant);
 	print_listing(c, g);
 	if (t->verdict == FZ_DIFFERS) {
 		print_states(t, c);

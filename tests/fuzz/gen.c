@@ -13,8 +13,9 @@
  * such targets, so that an instruction begins there; what lies between is
  * dead code, made without being run.
  *
- * Two shapes would hardly come about by chance and are built on purpose: a
- * counted loop, and a function with calls to it.
+ * Shapes that would hardly come about by chance are built on purpose: a
+ * counted loop, a function with calls to it, and what compilers write all the
+ * time, a constant and an operation with it, a result and a branch on it.
  */
 #include "tests/fuzz/case.h"
 
@@ -44,6 +45,8 @@ struct fz_gen {
 	gva_t end; /* where the next instruction goes */
 	gva_t pc; /* of the machine: end, or a pending target */
 	u32 steps;
+	u32 written; /* the x-register written last; 0: none lately */
+	bool constants; /* the case has many */
 	bool back; /* a jump shall lead backward */
 	bool over; /* nothing follows: a fault or the like was met */
 	u64 keep; /* registers that must not be written now, by number */
@@ -58,7 +61,9 @@ struct fz_gen {
 
 static u64 edge_int(struct fz_rng *g)
 {
-	u64 power = 1ull << fz_below(g, 64);
+	static const u8 widths[] = { 7, 15, 31, 31, 32, 32, 63, 63 };
+	u32 n = fz_below(g, 2) ? widths[fz_below(g, 8)] : fz_below(g, 64);
+	u64 power = 1ull << n;
 
 	switch (fz_below(g, 8)) {
 	case 0: return 0;
@@ -104,11 +109,12 @@ static u64 float_near_int(struct fz_rng *g, bool single)
 {
 	u64 v = edge_int(g), ulp = fz_below(g, 5) - 2u;
 	double d = fz_below(g, 2) ? (double)v : (double)(i64)v;
-	float f = (float)d;
 	u32 w;
 
 	if (fz_once_in(g, 4))
-		d = f = (float)(i64)fz_below(g, 9) / 2 - 2;
+		d = 0;
+	d += (double)(i64)fz_below(g, 9) / 2 - 2;
+	float f = (float)d;
 	memcpy(&v, &d, sizeof(v));
 	memcpy(&w, &f, sizeof(w));
 	return single ? (u32)(w + ulp) : v + ulp;
@@ -119,7 +125,7 @@ static u64 some_float(struct fz_rng *g, unsigned ewidth, unsigned fwidth)
 	u64 fmask = (1ull << fwidth) - 1, top = 1ull << (fwidth - 1), frac;
 	u64 e = some_exponent(g, ewidth, (1u << (ewidth - 1)) - 1);
 
-	if (fz_once_in(g, 4))
+	if (fz_once_in(g, 3))
 		return float_near_int(g, fwidth == 23);
 	switch (fz_below(g, 8)) {
 	case 0:
@@ -289,12 +295,17 @@ static bool ir_ok(struct fz_gen *g, unsigned len, bool *faults)
 	return true;
 }
 
+/* Where it may jump, and the register that it writes. */
 static void note_targets(struct fz_gen *g)
 {
 	const struct ir_region *r = &g->m.region;
 
+	g->written = 0;
 	for (u32 k = 0; k < r->ninsns; k++) {
 		gva_t a = (gva_t)r->insn[k].imm;
+
+		if (r->insn[k].op == IR_PUT && r->insn[k].aux < 32)
+			g->written = r->insn[k].aux;
 
 		if (r->insn[k].op == IR_GOTO_TB && in_slot(g, a))
 			g->pending[a - g->c->pc] = true;
@@ -469,6 +480,48 @@ static u32 jal(u32 rd, gva_t from, gva_t to)
 	    bits(v, 1, 10) << 21 | bits(v, 11, 1) << 20 | bits(v, 12, 8) << 12;
 }
 
+static u32 branch(u32 id, u32 rs1, gva_t from, gva_t to)
+{
+	u32 v = (u32)(to - from);
+
+	return rv_rows[id].match | rs1 << 15 | bits(v, 12, 1) << 31 |
+	    bits(v, 5, 6) << 25 | bits(v, 1, 4) << 8 | bits(v, 11, 1) << 7;
+}
+
+static u32 op_imm(u32 id, u32 rd, u32 rs1, u32 imm)
+{
+	return rv_rows[id].match | rd << 7 | rs1 << 15 | imm << 20;
+}
+
+/* Use the x-register that was written last: branch on it, copy it. */
+static bool follow(struct fz_gen *g)
+{
+	static const u32 on_zero[] = { RV_BEQ, RV_BNE, RV_BNE, RV_BLT, RV_BGE };
+	struct fz_rng *r = &g->rng;
+	u32 reg = g->written, rd = g->reg[fz_below(r, 8)];
+
+	switch (fz_below(r, 6)) {
+	case 0: return try_word(g, op_imm(RV_ADDI, rd, reg, 0));
+	case 1: return try_word(g, op_imm(RV_ADDIW, rd, reg, 0));
+	case 2: return try_word(g, op_imm(RV_ANDI, rd, reg, 255));
+	default:
+		return try_word(g,
+		    branch(on_zero[fz_below(r, ARRAY_LEN(on_zero))], reg,
+			g->end, g->end + 2 * fz_below(r, 10)));
+	}
+}
+
+/* A register becomes a constant that matters to some instruction. */
+static bool add_constant(struct fz_gen *g)
+{
+	static const i16 values[] = { -1, -1, 0, 1, 2, 3, 8, 16, 31, 32, 33, 63,
+		64, 127, 128, 255, 1024, 2047, -2, -128, -2048 };
+	struct fz_rng *r = &g->rng;
+	u32 v = (u32)values[fz_below(r, ARRAY_LEN(values))];
+
+	return try_word(g, op_imm(RV_ADDI, g->reg[fz_below(r, 8)], 0, v));
+}
+
 /* Add one instruction of some row. */
 static void add_insn(struct fz_gen *g)
 {
@@ -476,6 +529,10 @@ static void add_insn(struct fz_gen *g)
 
 	if (g->function && fz_once_in(&g->rng, 4) &&
 	    try_word(g, jal(g->link, g->end, g->function)))
+		return;
+	if (g->written && fz_once_in(&g->rng, 6) && follow(g))
+		return;
+	if (g->constants && fz_once_in(&g->rng, 4) && add_constant(g))
 		return;
 	for (unsigned rows = 0; rows < 200; rows++) {
 		u32 id = g->row[fz_below(&g->rng, g->nrows)];
@@ -532,25 +589,49 @@ static void add_function(struct fz_gen *g)
 /* A loop of a few instructions that is run a few times. */
 static void add_loop(struct fz_gen *g)
 {
-	u32 reg = 1 + fz_below(&g->rng, 31), body = fz_below(&g->rng, 6);
+	u32 reg = 1 + fz_below(&g->rng, 31), body = fz_below(&g->rng, 10);
 	u32 count = 1 + fz_below(&g->rng, 8);
 	gva_t top;
 
-	if (!try_word(g, rv_rows[RV_ADDI].match | reg << 7 | count << 20))
+	if (!try_word(g, op_imm(RV_ADDI, reg, 0, count)))
 		return;
 	top = g->end;
 	g->keep |= 1ull << reg;
 	while (body-- && !g->over)
 		add_insn(g);
 	g->keep &= ~(1ull << reg);
-	if (g->over ||
-	    !try_word(g,
-		rv_rows[RV_ADDI].match | reg << 7 | reg << 15 | 0xfffu << 20))
+	if (g->over || !try_word(g, op_imm(RV_ADDI, reg, reg, ~0u)))
 		return;
-	u32 v = (u32)(top - g->end);
-	try_word(g,
-	    rv_rows[RV_BNE].match | reg << 15 | bits(v, 12, 1) << 31 |
-		bits(v, 5, 6) << 25 | bits(v, 1, 4) << 8 | bits(v, 11, 1) << 7);
+	try_word(g, branch(RV_BNE, reg, g->end, top));
+}
+
+/* What follows the last dot of a row's name, or "". */
+static const char *suffix(u32 id)
+{
+	const char *dot = strrchr(rv_rows[id].text, '.');
+
+	return dot ? dot : "";
+}
+
+/*
+ * The rows that the case prefers: any, or half of them of one suffix, which
+ * is to say of one type.
+ */
+static void choose_theme(struct fz_gen *g)
+{
+	struct fz_rng *r = &g->rng;
+	u32 first = g->row[fz_below(r, g->nrows)];
+	bool alike = fz_below(r, 2);
+
+	g->ntheme = fz_below(r, 2) ? 0 : 1 + fz_below(r, 8);
+	for (unsigned k = 0; k < g->ntheme; k++) {
+		u32 id = g->row[fz_below(r, g->nrows)];
+
+		while (alike && k % 2 == 0 &&
+		    strcmp(suffix(id), suffix(first)) != 0)
+			id = g->row[fz_below(r, g->nrows)];
+		g->theme[k] = id;
+	}
 }
 
 /* The registers and rows that the case prefers. */
@@ -566,12 +647,14 @@ static void choose(struct fz_gen *g)
 			g->reg[k] = (u8)(8 + fz_below(r, 8));
 	for (unsigned k = distinct; k < ARRAY_LEN(g->reg); k++)
 		g->reg[k] = g->reg[k % distinct];
+	if (fz_below(r, 2)) /* as a source it is much used */
+		g->reg[7] = 0;
 	g->faulty = fz_once_in(r, 4);
 	g->keep = 0;
 	g->function = 0;
-	g->ntheme = fz_below(r, 2) ? 0 : 1 + fz_below(r, 8);
-	for (unsigned k = 0; k < g->ntheme; k++)
-		g->theme[k] = g->row[fz_below(r, g->nrows)];
+	g->written = 0;
+	g->constants = fz_once_in(r, 3);
+	choose_theme(g);
 }
 
 static void fill_with_breaks(struct fz_case *c, unsigned from)
@@ -610,7 +693,7 @@ void fz_vary(struct fz_gen *g, u32 variant, struct fz_case *c)
 		u64 v = old.slot[k];
 		bool address = v - FZ_DATA < FZ_DATA_SIZE || in_slot(g, v);
 
-		if (!fz_once_in(&g->rng, address ? 16 : 2))
+		if (fz_below(&g->rng, 16) < (address ? 15u : 4u))
 			c->in.slot[k] = v;
 	}
 	enter_state(g);
@@ -643,7 +726,7 @@ void fz_generate(
 	n = 1 + fz_below(&g->rng, n);
 	u32 function = fz_once_in(&g->rng, 4) ? fz_below(&g->rng, n) : NONE;
 	u32 loop = fz_once_in(&g->rng, 4) ? fz_below(&g->rng, n) : NONE;
-	for (u32 k = 0; k < n && c->n + 10 < FZ_INSNS && !g->over; k++) {
+	for (u32 k = 0; k < n && c->n + 14 < FZ_INSNS && !g->over; k++) {
 		if (k == function)
 			add_function(g);
 		else if (k == loop)

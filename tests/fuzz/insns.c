@@ -22,7 +22,6 @@
 #include "tests/fuzz/qemu.h"
 #include "tests/fuzz/trial.h"
 
-#define VARIANTS 4 /* states that a sequence is run from */
 #define PATIENCE 30.0 /* seconds without a finished case */
 #define ENOUGH 20000 /* cases after which each row must have been executed */
 
@@ -120,7 +119,8 @@ static void run_case(struct worker *w, u64 index)
 	static struct fz_case c;
 
 	fz_generate(w->gen, w->o->common.seed, index, w->o->runner, &c);
-	for (u32 k = 0; k < VARIANTS; k++) {
+	u32 states = c.n <= 2 ? 24 : c.n <= 6 ? 12 : 4;
+	for (u32 k = 0; k < states; k++) {
 		if (k)
 			fz_vary(w->gen, k, &c);
 		w->c[w->n] = c;

@@ -3,7 +3,8 @@
  *
  *   fuzz_elf [--seed N] [--cases N] [--seconds S] [FILE...]
  *
- * Each FILE, and a small one made here, is damaged in its headers and its
+ * Each FILE (the C library of a cross compiler, if there is one and no FILE is
+ * given), and a small one made here, is damaged in its headers and its
  * length, again and again. elf_open must refuse with a reason and leave
  * nothing open, or accept; what it accepts must keep every promise of the
  * comment at the head of elf.c, which is checked here by itself. Built with
@@ -225,12 +226,18 @@ static const char *run_case(
 	return bad;
 }
 
+/* Where Debian's cross compiler has its libraries. */
+static const char *const usual[] = {
+	"/usr/riscv64-linux-gnu/lib/libc.so.6",
+	"/usr/riscv64-linux-gnu/lib/ld-linux-riscv64-lp64d.so.1",
+};
+
 int main(int argc, char **argv)
 {
 	static struct seed seeds[MAX_FILES];
 	struct fz_opts o = { .seed = 1 };
 	u64 done = 0, accepted = 0, index;
-	u32 n = 0;
+	u32 n = 0, found = 0;
 	bool ok;
 
 	if (!small_seed(&seeds[n++]))
@@ -243,6 +250,9 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	for (u32 k = 0; n == 1 && k < ARRAY_LEN(usual); k++)
+		found += read_seed(&seeds[n + found], usual[k]);
+	n += found;
 	if (!o.cases && !o.seconds)
 		o.seconds = 10;
 	double t0 = fz_now();

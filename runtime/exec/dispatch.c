@@ -117,6 +117,19 @@ void exec_request(struct vcpu *v, u32 req)
 	    &v->abi.jt, (const void *const *)ex->jt_miss, __ATOMIC_RELEASE);
 }
 
+/*
+ * A request is made in three stores, and one that was served half way leaves
+ * the later ones behind: whatever stops generated code must be cleared, or
+ * it stops for ever.
+ */
+static bool asked_to_stop(const struct vcpu *v)
+{
+	return atomic_load_explicit(&v->requests, memory_order_relaxed) ||
+	    __atomic_load_n(&v->abi.poll, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&v->abi.jt, __ATOMIC_RELAXED) !=
+	    (const void *const *)v->vm->exec->jt;
+}
+
 bool exec_serve_requests(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
@@ -243,8 +256,7 @@ static const void *resume(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	for (;;) {
-		if (atomic_load_explicit(&v->requests, memory_order_relaxed) &&
-		    !exec_serve_requests(v))
+		if (asked_to_stop(v) && !exec_serve_requests(v))
 			return NULL;
 		if (v->vm->cfg.check) {
 			if (!check_step(v))
@@ -279,7 +291,7 @@ static const void *link_site(struct vcpu *v, u64 rx_site)
 	assert(i < from->nlinks);
 	u64 epoch = atomic_load(&ex->epoch);
 	v->abi.pc = from->links[i].target;
-	if (atomic_load(&v->requests) || wants_interp(v))
+	if (asked_to_stop(v) || wants_interp(v))
 		return resume(v);
 	struct tb *to = must_get(v, v->abi.pc, false);
 	if (!to->code)

@@ -19,11 +19,13 @@ void syscall_remark(struct linux_task *t, const char *fmt, ...)
 #define SYS(nr, name, arity, sig) \
 	i64 sys_##name(struct linux_task *t, const u64 a[6]);
 #define NONE(nr, name, arity, sig)
+#define DENY(nr, name, arity, sig)
 #include "runtime/user/syscalls.def"
 #undef PASS
 #undef WAIT
 #undef PATH
 #undef SYS
 #undef NONE
+#undef DENY
 
 #endif

@@ -11,12 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/user/hostnr.h"
 #include "runtime/user/linux.h"
-
-/* Younger than some C libraries that metic is built with. */
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
 
 /* Host call nr with six arguments: its result or -errno. May be EINTR. */
 static inline i64 host_call(long nr, const u64 a[6])

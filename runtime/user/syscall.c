@@ -14,9 +14,48 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define TABLE_SIZE 512 /* higher numbers are unknown */
+
+/* --- what is not supported ------------------------------------------------ */
+
+void syscall_remark(struct linux_task *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (t->p->strace_fd < 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	vm_log(t->p->vm, "metic: %s\n", text);
+}
+
+/* A call that nobody does: one remark for each number. */
+static i64 refused(struct linux_task *t, u64 nr, const char *name, int err)
+{
+	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE - 1;
+	u64 old =
+	    atomic_fetch_or(&t->p->missing[bit / 64], (u64)1 << (bit % 64));
+
+	if (!(old >> (bit % 64) & 1))
+		syscall_remark(t, "system call %llu (%s) is not supported",
+		    (unsigned long long)nr, name ? name : "unknown");
+	return err;
+}
+
+static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
+{
+	return refused(t, nr, row ? row->name : NULL, -ENOSYS);
+}
+
 /* --- rows without a handler ---------------------------------------------- */
 
-/* The work of a PATH row: a[path] is replaced by its host path. */
+/*
+ * The work of a PATH row: a[path] is replaced by its host path. A path that
+ * is empty or cannot be read is left to the host, which knows what is wrong
+ * with the call first.
+ */
 static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
     int dir, int path, int at, unsigned flags)
 {
@@ -24,18 +63,19 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 	u64 b[6];
 	int r;
 
+	if (!t->p->cfg.sysroot)
+		return host_wait(t, nr, a);
 	memcpy(b, a, sizeof(b));
 	if (at >= 0 && (b[at] & AT_SYMLINK_NOFOLLOW))
 		flags |= PATH_NOFOLLOW;
 	if (at >= 0 && (b[at] & AT_SYMLINK_FOLLOW))
 		flags &= ~(unsigned)PATH_NOFOLLOW;
-	if (at >= 0 && (b[at] & AT_EMPTY_PATH))
-		flags |= PATH_EMPTY | PATH_NULL;
-	r = path_lookup(
-	    t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host, flags);
-	if (r < 0)
+	r = path_lookup(t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host,
+	    flags | PATH_EMPTY);
+	if (r == 0)
+		b[path] = (u64)(uintptr_t)host;
+	else if (r != -EFAULT)
 		return r;
-	b[path] = (u64)(uintptr_t)host;
 	return host_wait(t, nr, b);
 }
 
@@ -57,16 +97,21 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 	}
 #define SYS(nr, name, arity, sig)
 #define NONE(nr, name, arity, sig)
+#define DENY(nr, name, arity, sig) \
+	static i64 do_##name(struct linux_task *t, const u64 a[6]) \
+	{ \
+		(void)a; \
+		return refused(t, nr, #name, -EPERM); \
+	}
 #include "runtime/user/syscalls.def"
 #undef PASS
 #undef WAIT
 #undef PATH
 #undef SYS
 #undef NONE
+#undef DENY
 
 /* --- the table ----------------------------------------------------------- */
-
-#define TABLE_SIZE 512 /* higher numbers are unknown */
 
 #define PASS(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
 #define WAIT(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
@@ -74,6 +119,7 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 	[nr] = { #name, do_##name, sig },
 #define SYS(nr, name, arity, sig) [nr] = { #name, sys_##name, sig },
 #define NONE(nr, name, arity, sig) [nr] = { #name, NULL, sig },
+#define DENY(nr, name, arity, sig) [nr] = { #name, do_##name, sig },
 static const struct syscall_row generic_table[TABLE_SIZE] = {
 #include "runtime/user/syscalls.def"
 };
@@ -82,37 +128,11 @@ static const struct syscall_row generic_table[TABLE_SIZE] = {
 #undef PATH
 #undef SYS
 #undef NONE
+#undef DENY
 
 const struct syscall_row *syscall_generic(u64 nr)
 {
 	return nr < TABLE_SIZE ? &generic_table[nr] : NULL;
-}
-
-void syscall_remark(struct linux_task *t, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	if (t->p->strace_fd < 0)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	vm_log(t->p->vm, "metic: %s\n", text);
-}
-
-/* A call that nobody does: one remark for each number. */
-static i64 missing(struct linux_task *t, const struct syscall_row *row, u64 nr)
-{
-	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE - 1;
-	u64 old =
-	    atomic_fetch_or(&t->p->missing[bit / 64], (u64)1 << (bit % 64));
-
-	if (!(old >> (bit % 64) & 1))
-		syscall_remark(t, "system call %llu (%s) is not supported",
-		    (unsigned long long)nr,
-		    row && row->name ? row->name : "unknown");
-	return -ENOSYS;
 }
 
 /* The same as below with a line of --strace around it. */

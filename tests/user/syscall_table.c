@@ -22,6 +22,7 @@ struct row {
 #define WAIT PLAIN
 #define SYS PLAIN
 #define NONE PLAIN
+#define DENY PLAIN
 #define PATH(nr, name, arity, sig, dir, path, at, flags) \
 	{ nr, #name, sig, arity, dir, path, at },
 static const struct row rows[] = {

@@ -85,7 +85,7 @@ static void free_spills(struct cc *c, struct state *s)
 
 void begin_op(struct cc *c)
 {
-	c->locked = 0;
+	c->locked = c->held = 0;
 	free_spills(c, &c->s);
 	c->nspills_done = 0;
 }
@@ -301,16 +301,21 @@ static void load_value(struct cc *c, ir_ref ref, unsigned r)
 	}
 }
 
-/* A waiting value is computed after all. */
+/*
+ * A waiting value is computed after all, in the middle of its user: what
+ * that has fetched already must stay where it is. An op may overwrite its
+ * own operands' registers, hence `held` besides `locked`.
+ */
 static void force(struct cc *c, ir_ref ref)
 {
-	u32 locked = c->locked;
+	u32 locked = c->locked, held = c->held;
 
 	if (val(c, ref)->kind != VAL_LAZY)
 		return;
 	val(c, ref)->kind = VAL_UNSET;
-	c->locked = locked;
+	c->held = locked;
 	emit_insn(c, ref);
+	c->held = held;
 	c->locked = locked;
 }
 
@@ -377,6 +382,8 @@ static bool pin_is_free(struct cc *c, unsigned r)
 {
 	ir_ref o = c->s.owner[r];
 
+	if (c->held >> r & 1)
+		return false;
 	return o == IR_NONE || !val(c, o)->uses || val(c, o)->reg != r ||
 	    recoverable(val(c, o)) || other_reg(c, o, r) != NOREG;
 }
@@ -396,7 +403,7 @@ unsigned dest_scratch(struct cc *c, ir_ref ref, unsigned prefer)
 {
 	bool fp = is_fp(c->insn[ref].type);
 
-	if (prefer < 32 && (scratch_set(fp) >> prefer & 1) &&
+	if (prefer < 32 && (scratch_set(fp) & ~c->held) >> prefer & 1 &&
 	    price(c, prefer) < 2) {
 		take(c, prefer);
 		return prefer;

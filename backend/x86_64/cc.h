@@ -134,6 +134,7 @@ struct cc {
 	const struct info *info;
 	struct state s;
 	u32 locked; /* host registers in use by the op being emitted */
+	u32 held; /* those of the op that forced this one, see force */
 	u16 spills_done[64]; /* words of tmp[] free after it */
 	u32 nspills_done;
 	u8 slot_pin[ABI_NSLOTS]; /* host register or NOREG */

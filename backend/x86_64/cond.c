@@ -47,6 +47,9 @@ bool can_wait(struct cc *c, ir_ref ref)
 		return cond_use;
 	if (is_fp_compare(i->op))
 		return cond_use && flags_unseen(c, ref, n->last);
+	if (i->op == IR_SHL)
+		return u->op == IR_ADD && value_const(c, i->b, &k) && k >= 1 &&
+		    k <= 3;
 	if (i->op == IR_XOR)
 		return u->op == IR_AND && u->a != u->b && c->f.bmi1 &&
 		    ((value_const(c, i->b, &k) && k == -1) ||

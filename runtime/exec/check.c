@@ -237,7 +237,7 @@ bool check_step(struct vcpu *v)
 	struct tb *tb = tb_get(v, v->abi.pc, true);
 	bool ok = true;
 	if (tb && (tb->has_helper || v->abi.frm > RM_RUP || !tb->code)) {
-		struct interp_result r = exec_interp_pc(v, tb);
+		struct interp_result r = exec_interp_pc(v, tb, &exec_mem);
 		c.reason = r.reason;
 		c.arg = r.arg;
 	} else if (tb) {

@@ -177,7 +177,7 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 		if (arg >> 8 == SI_KERNEL) /* the address is not known */
 			return interp_step(v);
 		return exec_event(v, reason, arg) == VM_RESUME;
-	case EXIT_FETCH: arg += v->abi.pc; /* fall through */
+	case EXIT_FETCH: return exec_debug_fetch(v, arg + v->abi.pc);
 	default: return exec_event(v, reason, arg) == VM_RESUME;
 	}
 }
@@ -201,31 +201,34 @@ static bool rounds_by_frm(const struct ir_region *r)
 	return false;
 }
 
-/*
- * While frm holds 5, 6 or 7 an instruction that rounds by it is refused.
- * Blocks do not know that they may leave there, so go one by one.
- */
-static struct interp_result interp_no_mode(struct vcpu *v, struct tb *tb)
+/* While frm holds 5, 6 or 7 an instruction that rounds by it is refused. */
+bool exec_interp_one(struct vcpu *v, bool beneath,
+    const struct interp_mem *mem, struct interp_result *r)
 {
-	struct interp_result r = { .reason = EXIT_ILLEGAL, .pc = v->abi.pc };
-	const struct ir_region *one = translate_one(v, v->abi.pc);
+	const struct ir_region *one = translate_one(v, v->abi.pc, beneath);
 	if (!one)
-		return exec_interp(v, tb, &exec_mem);
-	if (rounds_by_frm(one)) {
-		mem_read(v, &r.arg, r.pc, sizeof(u32));
-		return r;
+		return false;
+	if (v->abi.frm > RM_RMM && rounds_by_frm(one)) {
+		*r = (struct interp_result){ .reason = EXIT_ILLEGAL,
+			.pc = v->abi.pc };
+		mem_read(v, &r->arg, r->pc, sizeof(u32));
+		return true;
 	}
-	r = interp_run(v, v->vm->guest, one, &exec_mem, v->values);
-	v->abi.pc = r.pc;
-	if (r.reason == EXIT_MEMORY)
-		r.arg = v->guard_arg;
-	return r;
+	*r = interp_run(v, v->vm->guest, one, mem, v->values);
+	v->abi.pc = r->pc;
+	if (r->reason == EXIT_MEMORY)
+		r->arg = v->guard_arg;
+	return true;
 }
 
-struct interp_result exec_interp_pc(struct vcpu *v, struct tb *tb)
+/* Blocks do not know that they may be refused, so then go one by one. */
+struct interp_result exec_interp_pc(
+    struct vcpu *v, struct tb *tb, const struct interp_mem *mem)
 {
-	return v->abi.frm > RM_RMM ? interp_no_mode(v, tb) :
-				     exec_interp(v, tb, &exec_mem);
+	struct interp_result r;
+	if (v->abi.frm > RM_RMM && exec_interp_one(v, false, mem, &r))
+		return r;
+	return exec_interp(v, tb, mem);
 }
 
 /* One block in the interpreter; false: leave the run loop. */
@@ -238,14 +241,14 @@ static bool interp_step(struct vcpu *v)
 		v->abi.budget -= tb->insns;
 	}
 	v->vm->stats.interp_blocks++;
-	struct interp_result r = exec_interp_pc(v, tb);
+	struct interp_result r = exec_interp_pc(v, tb, &exec_mem);
 	return exec_handle_exit(v, r.reason, r.arg);
 }
 
 /* Native code cannot run in every state: RMM has no host mode. */
 static bool wants_interp(const struct vcpu *v)
 {
-	return !v->vm->exec->host || v->abi.frm > RM_RUP;
+	return !v->vm->exec->host || v->abi.frm > RM_RUP || exec_debugged(v);
 }
 
 /*
@@ -256,8 +259,15 @@ static const void *resume(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	for (;;) {
-		if (asked_to_stop(v) && !exec_serve_requests(v))
+		gva_t pc = v->abi.pc;
+		if (asked_to_stop(v) &&
+		    !(exec_serve_requests(v) && exec_debug_moved(v, pc)))
 			return NULL;
+		if (exec_debugged(v)) {
+			if (!exec_debug_run(v))
+				return NULL;
+			continue;
+		}
 		if (v->vm->cfg.check) {
 			if (!check_step(v))
 				return NULL;

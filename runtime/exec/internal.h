@@ -11,6 +11,7 @@
 #define RUNTIME_EXEC_INTERNAL_H
 
 #include "backend/interp/interp.h"
+#include "runtime/exec/debug.h"
 #include "runtime/exec/exec.h"
 #include "runtime/exec/fault.h"
 #include "translator/text.h"
@@ -63,6 +64,15 @@ struct page {
 	struct page_tb *tbs;
 };
 
+/* What a debugger set; debug.c. */
+struct exec_debug {
+	gva_t *breaks; /* sorted; exec.lock guards it */
+	_Atomic size_t nbreaks;
+	size_t cap;
+	struct watchpoint watch[WATCH_MAX];
+	_Atomic size_t nwatches;
+};
+
 struct exec {
 	struct metic_vm *vm;
 	const struct host_backend *host; /* NULL: interpreter only */
@@ -86,6 +96,8 @@ struct exec {
 	pthread_mutex_t turn; /* check.c: one vCPU compares at a time */
 	_Atomic u64 epoch; /* counts flushes */
 	_Atomic bool flushing;
+
+	struct exec_debug debug;
 
 	void *decoder;
 	struct arena arena; /* of the translation under way */
@@ -129,16 +141,22 @@ gva_t tb_guest_pc(const struct tb *tb, u64 rx);
 struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
 /*
  * The one instruction at pc as it was lifted, for the interpreter; valid
- * until v's next call, NULL when the host is out of memory.
+ * until v's next call, NULL when the host is out of memory. `beneath`: its
+ * breakpoint does not count.
  */
-const struct ir_region *translate_one(struct vcpu *v, gva_t pc);
+const struct ir_region *translate_one(
+    struct vcpu *v, gva_t pc, bool beneath);
 
 /* dispatch.c */
 const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
 struct interp_result exec_interp(
     struct vcpu *v, struct tb *tb, const struct interp_mem *mem);
 /* The block at abi.pc, or one instruction of it if frm is no mode. */
-struct interp_result exec_interp_pc(struct vcpu *v, struct tb *tb);
+struct interp_result exec_interp_pc(
+    struct vcpu *v, struct tb *tb, const struct interp_mem *mem);
+/* The instruction at abi.pc; false: the host is out of memory. */
+bool exec_interp_one(struct vcpu *v, bool beneath,
+    const struct interp_mem *mem, struct interp_result *r);
 void exec_enter_code(struct vcpu *v);
 void exec_leave_code(struct vcpu *v);
 /* What `event` says; in_code is clear around it. */
@@ -149,6 +167,26 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg);
 void exec_flush(struct vcpu *v);
 /* Serve requests; false: leave the run loop. */
 bool exec_serve_requests(struct vcpu *v);
+
+/* debug.c */
+static inline bool exec_debugged(const struct vcpu *v)
+{
+	return atomic_load_explicit(&v->step, memory_order_relaxed) ||
+	    atomic_load_explicit(
+		&v->vm->exec->debug.nwatches, memory_order_relaxed);
+}
+/* While exec_debugged: a step, or a block; false: leave the run loop. */
+bool exec_debug_run(struct vcpu *v);
+/*
+ * A request was served at pc: report a step if a signal handler was entered.
+ * False: leave the run loop.
+ */
+bool exec_debug_moved(struct vcpu *v, gva_t pc);
+/* No code could be had at addr: a breakpoint, or it is the hook's. */
+bool exec_debug_fetch(struct vcpu *v, gva_t addr);
+/* Of the `len` bytes of code at pc, those in front of a breakpoint. */
+size_t debug_code_end(const struct exec *ex, gva_t pc, size_t len);
+void exec_debug_free(struct exec *ex);
 
 /* memory.c: guest memory for the interpreter and native code's fall-back */
 extern const struct interp_mem exec_mem;

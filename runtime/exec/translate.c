@@ -11,6 +11,8 @@
 
 /* The most guest bytes that one block may span. */
 #define WINDOW (2 * HOST_PAGE)
+/* The longest instruction of any guest. */
+#define INSN_MAX 4
 
 static u64 now_ns(void)
 {
@@ -66,7 +68,8 @@ static void dump_host(const struct metic_vm *vm, const struct codegen *cg)
  * Lift from guest memory, which may go away under us (a file truncated by
  * somebody else): then false. The hash covers the bytes that were lifted.
  */
-static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, u64 *hash)
+static bool lift(
+    struct vcpu *v, gva_t pc, u32 max_insns, bool beneath, u64 *hash)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
@@ -80,6 +83,8 @@ static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, u64 *hash)
 		.bytes = (const u8 *)(uintptr_t)(vm->mem_base + pc),
 		.len = code_window(vm, pc),
 	};
+	if (!beneath)
+		code.len = debug_code_end(ex, pc, code.len);
 	arena_reset(&ex->arena);
 	ir_init(&ex->region, &ex->arena, pc);
 	if (!fault_guard(v)) {
@@ -166,10 +171,14 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	u64 t0 = now_ns();
 	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
 	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
-	if (!tb || !lift(v, pc, max, &tb->hash))
+	if (!tb || !lift(v, pc, max, false, &tb->hash))
 		return NULL;
 	tb->pc = pc;
 	tb->len = ex->region.guest_len;
+	if (!tb->len) { /* no code: whatever comes there replaces it */
+		tb->len = INSN_MAX;
+		tb->hash = 0;
+	}
 	tb->insns = ex->region.guest_insns;
 	struct pipeline_opts po = {
 		.verify = vm->cfg.verify,
@@ -215,14 +224,14 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 	return tb;
 }
 
-const struct ir_region *translate_one(struct vcpu *v, gva_t pc)
+const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath)
 {
 	struct exec *ex = v->vm->exec;
 	const struct ir_region *r = NULL;
 	u64 hash;
 	arena_reset(&v->arena);
 	pthread_mutex_lock(&ex->lock);
-	if (lift(v, pc, 1, &hash))
+	if (lift(v, pc, 1, beneath, &hash))
 		r = keep_ir(ex, &v->arena);
 	pthread_mutex_unlock(&ex->lock);
 	return r;

@@ -45,6 +45,7 @@ static void exec_free(struct exec *ex)
 		munmap(ex->jt_miss, ABI_JT_SIZE * sizeof(*ex->jt));
 	if (ex->by_code)
 		munmap(ex->by_code, TB_MAX * sizeof(struct tb *));
+	exec_debug_free(ex);
 	free((void *)ex->hash);
 	free(ex->pages);
 	arena_free(&ex->meta);

@@ -26,6 +26,7 @@ enum exec_tier { TIER_AUTO, TIER_INTERP, TIER_BASELINE };
 enum vm_action {
 	VM_RESUME, /* go on at abi.pc with the state as it is now */
 	VM_LEAVE, /* return from exec_run */
+	VM_PASS, /* DEBUG_BREAK only: run what is beneath, then resume */
 };
 
 struct vm_hooks {
@@ -90,7 +91,13 @@ struct vcpu {
 	u32 exit_reason; /* why exec_run returned */
 	u64 exit_arg;
 
+	/* What DEBUG_WATCH is about: WATCH_* of the watchpoint, and where. */
+	u32 watch_kind;
+	gva_t watch_hit;
+
 	/* --- private to runtime/exec --- */
+	_Atomic u32 step; /* see exec/debug.c */
+	gva_t step_pc; /* abi.pc when step was set */
 	_Atomic u32 in_code; /* generated code or its tables are in use */
 	u64 flush_epoch; /* of the code cache when in_code was last set */
 	void *decoder;

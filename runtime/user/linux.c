@@ -138,6 +138,7 @@ void linux_task_free(struct linux_task *t)
 	}
 	pthread_mutex_unlock(&p->lock);
 	pthread_mutex_destroy(&t->hold);
+	free(t->paths);
 	vcpu_free(t->v);
 	free(t);
 }

@@ -262,6 +262,7 @@ struct linux_task {
 	bool suspended; /* suspend_mask is meaningful */
 	struct linux_altstack altstack;
 
+	struct path_dirs *paths; /* directories found before, path.c */
 	gva_t clear_child_tid;
 	bool started; /* the host's mask is the guest's */
 	bool leaving; /* the event hook must say VM_LEAVE */
@@ -337,6 +338,18 @@ int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
 /* The same for a string that is already here. */
 int path_translate(struct linux_process *p, int dirfd, const char *path,
     char out[PATH_MAX], unsigned flags);
+/*
+ * With a sysroot: a host path to be tried first, without following a link at
+ * its end. What is found there, unless it is a link, is what path_translate
+ * would find, for fewer system calls. False: nothing to try. A relative path
+ * stays relative.
+ */
+bool path_quick(struct linux_process *p, const char *path, char out[PATH_MAX]);
+/*
+ * The same if the kernel will be told to follow no link at all: no system
+ * call is needed to say so.
+ */
+bool path_below(struct linux_process *p, const char *path, char out[PATH_MAX]);
 /* Turn a host path (getcwd, readlink) into the guest's, in place. */
 void path_to_guest(struct linux_process *p, char *path);
 

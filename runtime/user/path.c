@@ -11,9 +11,17 @@
  *
  * Relative paths are the host's business, unless the directory they start
  * from lies in the sysroot.
+ *
+ * A walk costs a system call for each component, so each task remembers where
+ * directories were found. What it remembers is used only when one stat shows
+ * that the kernel, going the guest's way below the sysroot, arrives at the
+ * very directory that the walk found: a renamed directory or a changed link
+ * leads elsewhere (or, when it is absolute, out of the sysroot), and the path
+ * is walked again. The file itself is never remembered.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,14 +61,19 @@ static bool is_host_dir(const char *path)
 	return false;
 }
 
-/* a, b and c joined into out, or -ENAMETOOLONG. */
+/* a, b and c joined into out, which may be one of them, or -ENAMETOOLONG. */
 static int join(char out[PATH_MAX], const char *a, const char *b, const char *c)
 {
+	size_t na = strlen(a), nb = strlen(b), nc = strlen(c);
 	char tmp[PATH_MAX];
-	int n = snprintf(tmp, sizeof(tmp), "%s%s%s", a, b, c);
-	if (n >= PATH_MAX)
+
+	if (na + nb + nc >= PATH_MAX)
 		return -ENAMETOOLONG;
-	memcpy(out, tmp, (size_t)n + 1);
+	memcpy(tmp, a, na);
+	memcpy(tmp + na, b, nb);
+	memcpy(tmp + na + nb, c, nc);
+	memcpy(out, tmp, na + nb + nc);
+	out[na + nb + nc] = 0;
 	return 0;
 }
 
@@ -93,6 +106,12 @@ static int follow(struct walk *w, const char *at)
 	if (target[0] == '/')
 		w->done[0] = 0;
 	return join(w->rest, target, w->rest, "");
+}
+
+static void walk_start(struct walk *w)
+{
+	w->done[0] = w->rest[0] = 0;
+	w->links = 0;
 }
 
 /*
@@ -136,17 +155,171 @@ static int walk_sysroot(const char *root, struct walk *w, bool follow_last)
 	return 1;
 }
 
-static int translate_absolute(
+/* --- directories that were found before ---------------------------------- */
+
+#define NDIRS 16 /* remembered by a task */
+#define DIR_MAX 248 /* longest directory name worth it */
+
+struct path_dir {
+	dev_t dev;
+	ino_t ino; /* 0: nothing remembered */
+	char guest[DIR_MAX]; /* as asked for */
+	char found[DIR_MAX]; /* without links, below the sysroot */
+};
+
+struct path_dirs {
+	struct path_dir dir[NDIRS];
+};
+
+/* The place of the n bytes of `dir` in this thread's memory, or NULL. */
+static struct path_dir *dir_slot(const char *dir, size_t n)
+{
+	struct linux_task *t = linux_current();
+	u32 h = 2166136261u;
+
+	if (!t || n >= DIR_MAX)
+		return NULL;
+	if (!t->paths)
+		t->paths = calloc(1, sizeof(*t->paths));
+	if (!t->paths)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (u8)dir[i]) * 16777619u;
+	return &t->paths->dir[(h ^ h >> 16) % NDIRS];
+}
+
+/* Walk to the directory and remember it in d; false: it is not that simple. */
+static bool dir_find(
+    const char *root, const char *at, const char *dir, struct path_dir *d)
+{
+	struct walk w;
+	char host[PATH_MAX];
+	struct stat real, seen;
+
+	walk_start(&w);
+	d->ino = 0;
+	memcpy(w.rest, dir, strlen(dir) + 1);
+	if (walk_sysroot(root, &w, true) != 1 || strlen(w.done) >= DIR_MAX ||
+	    join(host, root, w.done, "") < 0 || stat(host, &real) < 0 ||
+	    stat(at, &seen) < 0 || !S_ISDIR(real.st_mode) ||
+	    real.st_dev != seen.st_dev || real.st_ino != seen.st_ino)
+		return false;
+	snprintf(d->guest, sizeof(d->guest), "%s", dir);
+	snprintf(d->found, sizeof(d->found), "%s", w.done);
+	d->dev = real.st_dev;
+	d->ino = real.st_ino;
+	return true;
+}
+
+/*
+ * The absolute path without links in its directory, which lies in the
+ * sysroot: into `found`. False: that cannot be told quickly. Its last
+ * component may be anything but "", "." and "..".
+ */
+static bool found_before(
+    const char *root, const char *path, char found[PATH_MAX])
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t n = (size_t)(name - 1 - path);
+	char dir[DIR_MAX], at[PATH_MAX];
+	struct path_dir *d;
+	struct stat st;
+
+	if (!*name || !strcmp(name, ".") || strstr(path, "..") ||
+	    strlen(name) > NAME_MAX || is_host_dir(path))
+		return false;
+	if (n == 0)
+		return join(found, path, "", "") == 0;
+	d = dir_slot(path, n);
+	if (!d)
+		return false;
+	memcpy(dir, path, n);
+	dir[n] = 0;
+	if (join(at, root, dir, "") < 0)
+		return false;
+	if (!d->ino || strcmp(d->guest, dir) != 0 || stat(at, &st) < 0 ||
+	    st.st_ino != d->ino || st.st_dev != d->dev) {
+		if (!dir_find(root, at, dir, d))
+			return false;
+	}
+	return join(found, d->found, "/", name) == 0 && !is_host_dir(found);
+}
+
+/* A name that means the same to the host, from wherever it starts. */
+static bool single_name(const char *path, char out[PATH_MAX])
+{
+	return path[0] && !strchr(path, '/') && strcmp(path, "..") != 0 &&
+	    join(out, "/", path, "") == 0 && !is_host_dir(out) &&
+	    join(out, path, "", "") == 0;
+}
+
+bool path_below(struct linux_process *p, const char *path, char out[PATH_MAX])
+{
+	if (path[0] != '/')
+		return single_name(path, out);
+	return !strstr(path, "..") && !is_host_dir(path) &&
+	    join(out, p->cfg.sysroot, path, "") == 0;
+}
+
+bool path_quick(struct linux_process *p, const char *path, char out[PATH_MAX])
+{
+	char found[PATH_MAX];
+
+	if (path[0] != '/')
+		return single_name(path, out);
+	return found_before(p->cfg.sysroot, path, found) &&
+	    join(out, p->cfg.sysroot, found, "") == 0;
+}
+
+/* --- translation --------------------------------------------------------- */
+
+/* What was looked for as `host`, a path without links, is not in root. */
+static int not_in_sysroot(
+    const char *root, const char *host, bool in_dir, char out[PATH_MAX])
+{
+	struct stat st;
+
+	if (is_host_dir(host) || lstat(host, &st) == 0)
+		return join(out, host, "", "");
+	/* Nowhere: it belongs to its directory, if that is in the sysroot. */
+	return join(out, in_dir ? root : "", host, "");
+}
+
+/*
+ * The link `at` was found as `link`, a path without links before the last
+ * component: where it leads, with as few ".." as possible. 0 or -errno.
+ */
+static int link_target(const char *at, char link[PATH_MAX])
+{
+	char target[PATH_MAX];
+	const char *s = target;
+	ssize_t n = readlink(at, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return -errno;
+	target[n] = 0;
+	if (target[0] == '/')
+		return join(link, target, "", "");
+	*strrchr(link, '/') = 0;
+	while (!strncmp(s, "../", 3)) {
+		char *slash = strrchr(link, '/');
+		if (slash)
+			*slash = 0;
+		s += 3;
+	}
+	return join(link, link, "/", s);
+}
+
+/* As translate_absolute, component by component. */
+static int translate_slowly(
     const char *root, const char *path, char out[PATH_MAX], unsigned flags)
 {
-	struct walk w = { .done = "" };
-	struct stat st;
+	struct walk w;
 	char host[PATH_MAX];
 	size_t n = strlen(path);
 	bool slash = n > 1 && path[n - 1] == '/';
 
-	if (n >= PATH_MAX)
-		return -ENAMETOOLONG;
+	walk_start(&w);
 	memcpy(w.rest, path, n + 1);
 	int r = walk_sysroot(root, &w, slash || !(flags & PATH_NOFOLLOW));
 	if (r < 0)
@@ -156,13 +329,37 @@ static int translate_absolute(
 	r = join(host, w.done, w.rest, "");
 	if (r < 0)
 		return r;
-	if (is_host_dir(host) || lstat(host, &st) == 0)
-		return join(out, host, "", "");
-	/* Nowhere: it belongs to its directory, if that is in the sysroot. */
 	const char *s = w.rest + strspn(w.rest, "/");
-	if (strchr(s, '/') && s[strcspn(s, "/") + 1] != 0)
-		return join(out, host, "", "");
-	return join(out, root, host, "");
+	bool deeper = strchr(s, '/') && s[strcspn(s, "/") + 1] != 0;
+	return not_in_sysroot(root, host, !deeper, out);
+}
+
+static int translate_absolute(
+    const char *root, const char *path, char out[PATH_MAX], unsigned flags)
+{
+	char next[PATH_MAX], found[PATH_MAX];
+	struct stat st;
+	int r = 0;
+
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	for (int links = 0; r == 0; links++) {
+		if (!found_before(root, path, found))
+			return translate_slowly(root, path, out, flags);
+		r = join(out, root, found, "");
+		if (r < 0)
+			return r;
+		if (lstat(out, &st) < 0)
+			return not_in_sysroot(root, found, true, out);
+		if (!S_ISLNK(st.st_mode) || (flags & PATH_NOFOLLOW))
+			return 0;
+		if (links == LINKS_MAX)
+			return -ELOOP;
+		memcpy(next, found, strlen(found) + 1);
+		r = link_target(out, next);
+		path = next;
+	}
+	return r;
 }
 
 /* The absolute guest path of a relative one, if it starts in the sysroot. */
@@ -171,13 +368,18 @@ static bool relative_in_sysroot(const struct linux_process *p, int dirfd,
 {
 	char link[32], dir[PATH_MAX];
 	size_t n = strlen(p->cfg.sysroot);
+	ssize_t k;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	ssize_t k = readlink(
-	    dirfd == AT_FDCWD ? "/proc/self/cwd" : link, dir, sizeof(dir) - 1);
-	if (k <= 0)
-		return false;
-	dir[k] = 0;
+	if (dirfd == AT_FDCWD) {
+		if (!getcwd(dir, sizeof(dir)))
+			return false;
+	} else {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+		k = readlink(link, dir, sizeof(dir) - 1);
+		if (k <= 0)
+			return false;
+		dir[k] = 0;
+	}
 	if (strncmp(dir, p->cfg.sysroot, n) != 0 ||
 	    (dir[n] != '/' && dir[n] != 0))
 		return false;

@@ -1,8 +1,8 @@
 /*
  * stat.c - metadata calls whose structure or path rules need code.
  *
- * The other calls of the family (statx, chmod, chown, access, xattrs ...)
- * are PATH and PASS rows of syscalls.def.
+ * The other calls of the family (chmod, chown, access, xattrs ...) are PATH
+ * and PASS rows of syscalls.def.
  */
 #include "runtime/user/convert.h"
 #include "runtime/user/handlers.h"
@@ -33,21 +33,101 @@ i64 sys_fstat(struct linux_task *t, const u64 a[6])
 	return r < 0 ? r : put_stat(t, a[1], &st);
 }
 
+/*
+ * The host path to be tried first, see path_quick: b becomes a with the path
+ * in place and links not followed.
+ */
+static bool try_first(struct linux_task *t, const u64 a[6], unsigned flags_at,
+    char host[PATH_MAX], u64 b[6])
+{
+	char guest[PATH_MAX];
+
+	if (!t->p->cfg.sysroot ||
+	    guest_string(t, guest, a[1], sizeof(guest)) < 0 ||
+	    !path_quick(t->p, guest, host))
+		return false;
+	memcpy(b, a, 6 * sizeof(b[0]));
+	b[1] = (u64)(uintptr_t)host;
+	b[flags_at] |= AT_SYMLINK_NOFOLLOW;
+	return true;
+}
+
+/*
+ * What was tried is not in the sysroot, though its directory is: then the
+ * host's file, if there is one, is meant, and nothing is nowhere. True: b
+ * asks for that.
+ */
+static bool try_host(struct linux_task *t, i64 err, const u64 a[6],
+    unsigned flags_at, const char *tried, u64 b[6])
+{
+	if (err != -ENOENT || tried[0] != '/')
+		return false;
+	b[1] = (u64)(uintptr_t)(tried + strlen(t->p->cfg.sysroot));
+	b[flags_at] = a[flags_at];
+	return true;
+}
+
+/* As asked for, its path translated: for what was not found by trying. */
+static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
+    unsigned flags_at, char host[PATH_MAX], u64 b[6])
+{
+	unsigned f = PATH_EMPTY;
+	int r;
+
+	memcpy(b, a, 6 * sizeof(b[0]));
+	if (a[flags_at] & AT_SYMLINK_NOFOLLOW)
+		f |= PATH_NOFOLLOW;
+	if (t->p->cfg.sysroot) {
+		r = path_lookup(t, (int)a[0], a[1], host, f);
+		if (r == 0)
+			b[1] = (u64)(uintptr_t)host;
+		else if (r != -EFAULT)
+			return r;
+	}
+	return host_wait(t, nr, b);
+}
+
 i64 sys_newfstatat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
 	struct stat st;
-	unsigned f = 0;
+	u64 c[6] = { a[0], a[1], (u64)(uintptr_t)&st, a[3] }, b[6];
 	i64 r;
 
-	if (a[3] & AT_SYMLINK_NOFOLLOW)
-		f |= PATH_NOFOLLOW;
-	if (a[3] & AT_EMPTY_PATH)
-		f |= PATH_EMPTY | PATH_NULL;
-	r = path_lookup(t, (int)a[0], a[1], host, f);
-	if (r == 0)
-		r = safe_syscall(t, SYS_newfstatat, a[0], host, &st, a[3]);
+	if (try_first(t, c, 3, host, b)) {
+		r = host_call(SYS_newfstatat, b);
+		if (r == 0 &&
+		    (!S_ISLNK(st.st_mode) || (a[3] & AT_SYMLINK_NOFOLLOW)))
+			return put_stat(t, a[2], &st);
+		if (try_host(t, r, c, 3, host, b)) {
+			r = host_wait(t, SYS_newfstatat, b);
+			return r < 0 ? r : put_stat(t, a[2], &st);
+		}
+	}
+	r = call_translated(t, SYS_newfstatat, c, 3, host, b);
 	return r < 0 ? r : put_stat(t, a[2], &st);
+}
+
+i64 sys_statx(struct linux_task *t, const u64 a[6])
+{
+	char host[PATH_MAX];
+	struct statx st;
+	u64 b[6];
+	i64 r;
+
+	if (try_first(t, a, 2, host, b)) {
+		b[3] |= STATX_TYPE;
+		b[4] = (u64)(uintptr_t)&st;
+		r = host_call(SYS_statx, b);
+		if (r == 0 &&
+		    (!S_ISLNK(st.stx_mode) || (a[2] & AT_SYMLINK_NOFOLLOW)))
+			return guest_put(t, a[4], st);
+		b[3] = a[3];
+		b[4] = a[4];
+		if (try_host(t, r, a, 2, host, b))
+			return host_wait(t, SYS_statx, b);
+	}
+	return call_translated(t, SYS_statx, a, 2, host, b);
 }
 
 /* --- paths with rules of their own --------------------------------------- */
@@ -56,19 +136,11 @@ i64 sys_newfstatat(struct linux_task *t, const u64 a[6])
 i64 sys_utimensat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
-	unsigned f = 0;
-	i64 r;
+	u64 b[6];
 
 	if (!a[1])
 		return host_call(SYS_utimensat, a);
-	if (a[3] & AT_SYMLINK_NOFOLLOW)
-		f |= PATH_NOFOLLOW;
-	if (a[3] & AT_EMPTY_PATH)
-		f |= PATH_EMPTY;
-	r = path_lookup(t, (int)a[0], a[1], host, f);
-	if (r < 0)
-		return r;
-	return safe_syscall(t, SYS_utimensat, a[0], host, a[2], a[3]);
+	return call_translated(t, SYS_utimensat, a, 3, host, b);
 }
 
 /*

@@ -30,17 +30,27 @@ static unsigned open_lookup_flags(u64 flags)
 	return f;
 }
 
-/* Host path of an open, or its descriptor if /proc gave it: *fd >= 0. */
+/*
+ * Host path of an open, or its descriptor if /proc gave it: *fd >= 0. A path
+ * that the host shall judge by itself (no sysroot, not readable) is left in
+ * b; else b is a with `host` in place.
+ */
 static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
-    char host[PATH_MAX], int *fd)
+    char host[PATH_MAX], u64 b[6], int *fd)
 {
-	int r = path_lookup(t, (int)a[0], a[1], host, open_lookup_flags(flags));
+	int r = path_lookup(
+	    t, (int)a[0], a[1], host, open_lookup_flags(flags) | PATH_EMPTY);
 
 	*fd = PROC_NOT_OURS;
+	memcpy(b, a, 6 * sizeof(b[0]));
+	if (r == -EFAULT)
+		return 0;
 	if (r < 0)
 		return r;
 	if (strncmp(host, "/proc/", 6) == 0)
 		*fd = proc_open(t, host, (int)flags);
+	if (t->p->cfg.sysroot)
+		b[1] = (u64)(uintptr_t)host;
 	return 0;
 }
 
@@ -64,18 +74,37 @@ static i64 open_quickly(struct linux_task *t, const u64 a[6])
 i64 sys_openat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
+	u64 b[6];
 	int fd;
 	i64 r = open_quickly(t, a);
 
 	if (r >= 0 || r <= SYS_RESTART)
 		return r;
-	r = open_lookup(t, a, (u32)a[2], host, &fd);
-
+	r = open_lookup(t, a, (u32)a[2], host, b, &fd);
 	if (r < 0)
 		return r;
 	if (fd != PROC_NOT_OURS)
 		return fd;
-	return safe_syscall(t, SYS_openat, a[0], host, a[2], a[3]);
+	return host_wait(t, SYS_openat, b);
+}
+
+/*
+ * No link may be followed, so none may be resolved here: the path as it is,
+ * in the sysroot, then on the host.
+ */
+static i64 open_without_links(struct linux_task *t, const u64 a[6])
+{
+	char guest[PATH_MAX], host[PATH_MAX];
+	u64 b[6];
+	i64 r;
+
+	if (guest_string(t, guest, a[1], sizeof(guest)) < 0 ||
+	    guest[0] != '/' || !path_below(t->p, guest, host))
+		return host_wait(t, SYS_openat2, a);
+	memcpy(b, a, sizeof(b));
+	b[1] = (u64)(uintptr_t)host;
+	r = host_wait(t, SYS_openat2, b);
+	return r == -ENOENT ? host_wait(t, SYS_openat2, a) : r;
 }
 
 /*
@@ -87,20 +116,20 @@ i64 sys_openat2(struct linux_task *t, const u64 a[6])
 	struct open_how how;
 	char host[PATH_MAX];
 	int fd = PROC_NOT_OURS;
+	u64 b[6];
 	i64 r;
 
-	if (a[3] < sizeof(how))
-		return -EINVAL;
-	if (guest_get(t, how, a[2]))
-		return -EFAULT;
-	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+	if (a[3] < sizeof(how) || guest_get(t, how, a[2]) ||
+	    (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
 		return host_wait(t, SYS_openat2, a);
-	r = open_lookup(t, a, how.flags, host, &fd);
+	if (t->p->cfg.sysroot && (how.resolve & RESOLVE_NO_SYMLINKS))
+		return open_without_links(t, a);
+	r = open_lookup(t, a, how.flags, host, b, &fd);
 	if (r < 0)
 		return r;
 	if (fd != PROC_NOT_OURS)
 		return fd;
-	return safe_syscall(t, SYS_openat2, a[0], host, a[2], a[3]);
+	return host_wait(t, SYS_openat2, b);
 }
 
 /* --- descriptors --------------------------------------------------------- */
@@ -177,34 +206,65 @@ i64 sys_close_range(struct linux_task *t, const u64 a[6])
 
 /* --- two paths ----------------------------------------------------------- */
 
+/* Call nr with paths in arguments 1 and 3, looked up with these flags. */
+static i64 call_with_two_paths(
+    struct linux_task *t, long nr, const u64 a[6], unsigned from, unsigned to)
+{
+	char host[2][PATH_MAX];
+	const unsigned flags[2] = { from, to };
+	u64 b[6];
+
+	memcpy(b, a, sizeof(b));
+	for (int i = 0; i < 2 && t->p->cfg.sysroot; i++) {
+		int r = path_lookup(t, (int)a[2 * i], a[2 * i + 1], host[i],
+		    flags[i] | PATH_EMPTY);
+
+		if (r == 0)
+			b[2 * i + 1] = (u64)(uintptr_t)host[i];
+		else if (r != -EFAULT)
+			return r;
+	}
+	return host_wait(t, nr, b);
+}
+
 i64 sys_linkat(struct linux_task *t, const u64 a[6])
 {
-	char from[PATH_MAX], to[PATH_MAX];
-	unsigned f = a[4] & AT_SYMLINK_FOLLOW ? 0 : PATH_NOFOLLOW;
-	int r;
-
-	if (a[4] & AT_EMPTY_PATH)
-		f |= PATH_EMPTY;
-	r = path_lookup(t, (int)a[0], a[1], from, f);
-	if (r == 0)
-		r = path_lookup(
-		    t, (int)a[2], a[3], to, PATH_NOFOLLOW | PATH_CREATE);
-	if (r < 0)
-		return r;
-	return safe_syscall(t, SYS_linkat, a[0], from, a[2], to, a[4]);
+	return call_with_two_paths(t, SYS_linkat, a,
+	    a[4] & AT_SYMLINK_FOLLOW ? 0 : PATH_NOFOLLOW,
+	    PATH_NOFOLLOW | PATH_CREATE);
 }
 
 i64 sys_renameat2(struct linux_task *t, const u64 a[6])
 {
-	char from[PATH_MAX], to[PATH_MAX];
-	int r = path_lookup(t, (int)a[0], a[1], from, PATH_NOFOLLOW);
+	return call_with_two_paths(
+	    t, SYS_renameat2, a, PATH_NOFOLLOW, PATH_NOFOLLOW | PATH_CREATE);
+}
 
-	if (r == 0)
-		r = path_lookup(
-		    t, (int)a[2], a[3], to, PATH_NOFOLLOW | PATH_CREATE);
-	if (r < 0)
-		return r;
-	return safe_syscall(t, SYS_renameat2, a[0], from, a[2], to, a[4]);
+i64 sys_move_mount(struct linux_task *t, const u64 a[6])
+{
+	return call_with_two_paths(t, SYS_move_mount, a,
+	    a[4] & MOVE_MOUNT_F_SYMLINKS ? 0 : PATH_NOFOLLOW,
+	    a[4] & MOVE_MOUNT_T_SYMLINKS ? 0 : PATH_NOFOLLOW);
+}
+
+/* Only two of its commands have a path: (fd, command, key, path, dirfd). */
+i64 sys_fsconfig(struct linux_task *t, const u64 a[6])
+{
+	bool path = (u32)a[1] == FSCONFIG_SET_PATH ||
+	    (u32)a[1] == FSCONFIG_SET_PATH_EMPTY;
+	char host[PATH_MAX];
+	u64 b[6];
+	int r;
+
+	memcpy(b, a, sizeof(b));
+	if (path && t->p->cfg.sysroot) {
+		r = path_lookup(t, (int)a[4], a[3], host, PATH_EMPTY);
+		if (r == 0)
+			b[3] = (u64)(uintptr_t)host;
+		else if (r != -EFAULT)
+			return r;
+	}
+	return host_wait(t, SYS_fsconfig, b);
 }
 
 /* The source is a path only for some kinds of mount; else it is a name. */

@@ -157,7 +157,7 @@ static int walk_sysroot(const char *root, struct walk *w, bool follow_last)
 
 /* --- directories that were found before ---------------------------------- */
 
-#define NDIRS 16 /* remembered by a task */
+#define DIR_BITS 5 /* 2^5 are remembered by a task */
 #define DIR_MAX 248 /* longest directory name worth it */
 
 struct path_dir {
@@ -168,7 +168,7 @@ struct path_dir {
 };
 
 struct path_dirs {
-	struct path_dir dir[NDIRS];
+	struct path_dir dir[1 << DIR_BITS];
 };
 
 /* The place of the n bytes of `dir` in this thread's memory, or NULL. */
@@ -185,7 +185,7 @@ static struct path_dir *dir_slot(const char *dir, size_t n)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ (u8)dir[i]) * 16777619u;
-	return &t->paths->dir[(h ^ h >> 16) % NDIRS];
+	return &t->paths->dir[(h * 0x9e3779b1u) >> (32 - DIR_BITS)];
 }
 
 /* Walk to the directory and remember it in d; false: it is not that simple. */

@@ -152,18 +152,23 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 	char host[PATH_MAX], text[PATH_MAX];
 	i64 r =
 	    path_lookup(t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY);
-	bool proc;
+	bool proc = r == 0 && strncmp(host, "/proc/", 6) == 0;
+	u64 b[6];
 
+	if ((i32)a[3] <= 0 || r == -EFAULT || (!proc && !t->p->cfg.sysroot))
+		return host_wait(t, SYS_readlinkat, a);
 	if (r < 0)
 		return r;
-	if ((i32)a[3] <= 0)
-		return -EINVAL;
-	proc = strncmp(host, "/proc/", 6) == 0;
-	r = proc ? proc_readlink(t, host, text, sizeof(text)) : PROC_NOT_OURS;
+	memcpy(b, a, sizeof(b));
+	b[1] = (u64)(uintptr_t)host;
+	if (!proc)
+		return host_wait(t, SYS_readlinkat, b);
+	r = proc_readlink(t, host, text, sizeof(text));
 	if (r == PROC_NOT_OURS) {
-		r = safe_syscall(
-		    t, SYS_readlinkat, a[0], host, text, sizeof(text) - 1);
-		if (r >= 0 && proc && text[0] == '/') {
+		b[2] = (u64)(uintptr_t)text;
+		b[3] = sizeof(text) - 1;
+		r = host_wait(t, SYS_readlinkat, b);
+		if (r >= 0 && text[0] == '/') {
 			text[r] = '\0';
 			path_to_guest(t->p, text);
 			r = (i64)strlen(text);
@@ -178,10 +183,17 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 i64 sys_inotify_add_watch(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
-	i64 r = path_lookup(
-	    t, AT_FDCWD, a[1], host, a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0);
+	u64 b[6];
+	int r;
 
-	if (r < 0)
+	if (!t->p->cfg.sysroot)
+		return host_call(SYS_inotify_add_watch, a);
+	memcpy(b, a, sizeof(b));
+	r = path_lookup(t, AT_FDCWD, a[1], host,
+	    (a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0) | PATH_EMPTY);
+	if (r == 0)
+		b[1] = (u64)(uintptr_t)host;
+	else if (r != -EFAULT)
 		return r;
-	return safe_syscall(t, SYS_inotify_add_watch, a[0], host, a[2]);
+	return host_call(SYS_inotify_add_watch, b);
 }

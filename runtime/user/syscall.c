@@ -18,6 +18,14 @@
 
 /* --- what is not supported ------------------------------------------------ */
 
+/* Nothing is left to be restarted: metic repeats the call itself. */
+i64 sys_restart_syscall(struct linux_task *t, const u64 a[6])
+{
+	(void)t;
+	(void)a;
+	return -EINTR;
+}
+
 void syscall_remark(struct linux_task *t, const char *fmt, ...)
 {
 	char text[256];

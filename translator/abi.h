@@ -82,6 +82,8 @@ struct abi_state {
 	 * tmp[0].
 	 */
 	bool (*reference_mem)(struct vcpu *v, u32 what, u32 types);
+	/* guest_isa.helpers, for those that are leaf_helpers. */
+	u64 (*const *helpers)(struct vcpu *v, u64 a, u64 b);
 	/* Thunk addresses and constants of the backend; enter() fills it. */
 	u64 host[ABI_NHOST];
 };

@@ -62,6 +62,11 @@ struct guest_isa {
 	const guest_helper *helpers;
 	const char *const *helper_names;
 	u32 nhelpers;
+	/*
+	 * Bit n: helper n neither looks at the guest's state nor computes in
+	 * floating point, so calling it costs little.
+	 */
+	u64 leaf_helpers;
 	struct guest_cconv cconv;
 
 	/* One per translating thread: holds the decoder's handle and memo. */

@@ -31,13 +31,17 @@ static const u8 x86_fpin[ABI_NFPIN] = { XMM4, XMM5, XMM6, XMM7, XMM8, XMM9,
  *   LOOKUP    rax = guest pc; jump
  *   LINK      rcx = address of the link site; jump
  *   REFERENCE eax = what, ecx = types; call
+ *   LEAF      rax = number of a leaf helper, tmp[0..1] its operands; call.
+ *             The result is in rax
  */
 enum x86_host {
 	HOST_SERVICE,
 	HOST_LOOKUP,
 	HOST_LINK,
 	HOST_REFERENCE,
-	HOST_SIGN64,
+	HOST_LEAF,
+	HOST_NTHUNKS,
+	HOST_SIGN64 = HOST_NTHUNKS,
 	HOST_ABS64,
 	HOST_SIGN32,
 	HOST_ABS32,

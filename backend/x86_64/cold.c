@@ -100,8 +100,21 @@ static void load_result(struct cc *c, u8 ty, unsigned d)
 	fp_load(c, d, m);
 }
 
+/* A helper that leaves the guest's state alone? */
+static bool is_leaf(const struct cc *c, const struct ir_insn *i)
+{
+	return i->op == IR_HELPER && i->aux < 64 &&
+	    (c->cg->guest->leaf_helpers >> i->aux & 1);
+}
+
 static void call_reference(struct cc *c, ir_ref ref)
 {
+	if (is_leaf(c, &c->insn[ref])) {
+		asm_mov_ri(&c->a, RAX, c->insn[ref].aux);
+		asm_call_m(&c->a, mem_vcpu(HOST_OFF(HOST_LEAF)));
+		asm_store(&c->a, 8, mem_vcpu(ABI_TMP_OFF(0)), RAX);
+		return;
+	}
 	asm_mov_ri(&c->a, RAX, reference_what(c, ref));
 	asm_mov_ri(&c->a, RCX, reference_types(c, ref));
 	asm_call_m(&c->a, mem_vcpu(HOST_OFF(HOST_REFERENCE)));

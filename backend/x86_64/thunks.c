@@ -13,6 +13,8 @@
  *   leave      esi = reason, rdx = argument: call abi.service on the C stack
  *   resume     pins from state[], jump to rax
  *   reference  eax = what, ecx = types: a call of abi.reference
+ *   leaf       rax = helper: a call of it, for those that do not look at the
+ *              guest's state, nor compute in floating point
  *   bottom     the return address below all frames of the call stack
  */
 #include "backend/x86_64/thunks.h"
@@ -27,15 +29,24 @@ static struct mem vcpu_field(size_t offset)
 }
 #define FIELD(name) vcpu_field(offsetof(struct abi_state, name))
 
-/* Copy each pinned slot to its pin or back. */
-static void move_pins(struct asm_buf *b, const struct guest_isa *g, bool save)
+static bool kept_by_c(unsigned reg)
+{
+	return reg == RBX || (reg >= R12 && reg <= R15);
+}
+
+/*
+ * Copy each pinned slot to its pin or back; with `leaf` only the pins that
+ * a C function may change.
+ */
+static void move_pins(
+    struct asm_buf *b, const struct guest_isa *g, bool save, bool leaf)
 {
 	for (u32 i = 0; i < g->nregs; i++) {
 		const struct guest_reg *r = &g->regs[i];
 		unsigned pin = x86_pin_of(r);
 		struct mem m = mem_vcpu(ABI_SLOT_OFF(r->slot));
 
-		if (pin == NOREG)
+		if (pin == NOREG || (leaf && kept_by_c(pin)))
 			continue;
 		if (pin >= XMM0)
 			asm_rm(b, save ? OP_MOVSD_STORE : OP_MOVSD_LOAD, 4, pin,
@@ -49,13 +60,13 @@ static void move_pins(struct asm_buf *b, const struct guest_isa *g, bool save)
 
 static void pins_out(struct asm_buf *b, const struct guest_isa *g)
 {
-	move_pins(b, g, true);
+	move_pins(b, g, true, false);
 	asm_stmxcsr(b, FIELD(fpu));
 }
 
 static void pins_in(struct asm_buf *b, const struct guest_isa *g)
 {
-	move_pins(b, g, false);
+	move_pins(b, g, false, false);
 	asm_ldmxcsr(b, FIELD(fpu));
 	asm_load(b, 8, RSP, FIELD(call_sp));
 }
@@ -83,12 +94,12 @@ static u64 constant(unsigned i)
 	}
 }
 
-/* Fill abi.host; `thunk` are the offsets of the four thunks. */
-static void fill_host(struct asm_buf *b, const size_t thunk[4])
+/* Fill abi.host; `thunk` are the offsets of the thunks. */
+static void fill_host(struct asm_buf *b, const size_t thunk[HOST_NTHUNKS])
 {
 	for (unsigned i = 0; i < HOST_N; i++) {
 		struct mem m = mem_vcpu(HOST_OFF(i));
-		if (i < 4)
+		if (i < HOST_NTHUNKS)
 			asm_fix(b, asm_lea_rip(b, RCX), thunk[i]);
 		else
 			asm_mov_ri(b, RCX, constant(i));
@@ -132,11 +143,27 @@ static void reference(struct asm_buf *b, const struct guest_isa *g)
 	asm_ret(b);
 }
 
+/* MXCSR stays the guest's: nothing is computed under it. */
+static void leaf(struct asm_buf *b, const struct guest_isa *g)
+{
+	move_pins(b, g, true, true);
+	asm_load(b, 8, RCX, FIELD(helpers));
+	asm_load(b, 8, RSI, mem_vcpu(ABI_TMP_OFF(0)));
+	asm_load(b, 8, RDX, mem_vcpu(ABI_TMP_OFF(1)));
+	asm_store(b, 8, FIELD(call_sp), RSP);
+	asm_load(b, 8, RSP, FIELD(c_sp));
+	asm_rm(b, OP_LEA, 8, RDI, mem_vcpu(-ABI_BIAS));
+	asm_call_m(b, mem_index(RCX, RAX, 3, 0));
+	asm_load(b, 8, RSP, FIELD(call_sp));
+	move_pins(b, g, false, true);
+	asm_ret(b);
+}
+
 int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
     struct backend_thunks *out)
 {
 	struct asm_buf buf = { .base = rw, .cap = cap }, *b = &buf;
-	size_t known, to_resume, thunk[4];
+	size_t known, to_resume, thunk[HOST_NTHUNKS];
 
 	enter(b, &known, &to_resume);
 	size_t to_fill = asm_jmp(b);
@@ -164,6 +191,8 @@ int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	leave_run(b);
 	thunk[HOST_REFERENCE] = b->len;
 	reference(b, g);
+	thunk[HOST_LEAF] = b->len;
+	leaf(b, g);
 	size_t bottom = b->len;
 	/* The word that was just returned to is still there. */
 	asm_rm(b, OP_LEA, 8, RSP, mem_at(RSP, -8));

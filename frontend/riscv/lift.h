@@ -25,7 +25,12 @@ enum rv_slot {
 #define RV_NO_RESV (-1ll)
 
 /* Numbers of the helpers in isa.c, the counters in the order of their CSRs. */
-enum rv_helper { RV_HELPER_CYCLE, RV_HELPER_TIME, RV_HELPER_INSTRET };
+enum rv_helper {
+	RV_HELPER_CYCLE,
+	RV_HELPER_TIME,
+	RV_HELPER_INSTRET,
+	RV_HELPER_CLOCK, /* of the host's number a */
+};
 
 /*
  * Upper bounds of what one instruction may add, so that a block stops before

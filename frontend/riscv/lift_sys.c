@@ -6,6 +6,9 @@
  * slot with a copy in the host's (FRM_SET). A rounding mode that the host
  * does not have (RMM and the reserved ones) is the runtime's business: after
  * writing one the block leaves with EXIT_FPMODE.
+ *
+ * In the range of custom read-only CSRs are metic's own, 0xcc0 + n: Linux's
+ * clock n as seconds << 30 | nanoseconds, which user mode's vDSO reads.
  */
 #include "frontend/riscv/lift.h"
 
@@ -16,6 +19,8 @@ enum rv_csr {
 	CSR_CYCLE = 0xc00,
 	CSR_TIME = 0xc01,
 	CSR_INSTRET = 0xc02,
+	CSR_CLOCK = 0xcc0,
+	CSR_CLOCK_LAST = 0xccb,
 };
 
 void rv_illegal(struct rv_lifter *x, const struct rv_insn *i)
@@ -72,15 +77,22 @@ static ir_ref csr_read(struct rv_lifter *x, u16 csr)
 		    rv_const(x, 5));
 		return ir_op2(r, IR_OR, IR_I64, frm,
 		    ir_op1(r, IR_FFLAGS_GET, IR_I64, IR_NONE));
-	default: /* a counter */
-		zero = rv_const(x, 0);
+	default: break;
+	}
+	if (csr >= CSR_CLOCK)
 		return ir_emit(r,
 		    (struct ir_insn){ .op = IR_HELPER,
 			.type = IR_I64,
-			.a = zero,
-			.b = zero,
-			.aux = (u16)(RV_HELPER_CYCLE + csr - CSR_CYCLE) });
-	}
+			.a = rv_const(x, csr - CSR_CLOCK),
+			.b = rv_const(x, 0),
+			.aux = RV_HELPER_CLOCK });
+	zero = rv_const(x, 0); /* a counter */
+	return ir_emit(r,
+	    (struct ir_insn){ .op = IR_HELPER,
+		.type = IR_I64,
+		.a = zero,
+		.b = zero,
+		.aux = (u16)(RV_HELPER_CYCLE + csr - CSR_CYCLE) });
 }
 
 static void set_fflags(struct rv_lifter *x, ir_ref v)
@@ -133,7 +145,8 @@ void rv_csr(struct rv_lifter *x, const struct rv_insn *i)
 	u8 op = (u8)i->row->arg;
 	bool write = !op || i->rs1, read = op || i->rd;
 	bool fp = i->csr >= CSR_FFLAGS && i->csr <= CSR_FCSR;
-	bool counter = i->csr >= CSR_CYCLE && i->csr <= CSR_INSTRET;
+	bool counter = (i->csr >= CSR_CYCLE && i->csr <= CSR_INSTRET) ||
+	    (i->csr >= CSR_CLOCK && i->csr <= CSR_CLOCK_LAST);
 	ir_ref v = IR_NONE, old = IR_NONE;
 
 	if (!fp && !(counter && !write)) {

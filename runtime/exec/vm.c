@@ -143,6 +143,7 @@ struct vcpu *vcpu_new(struct metic_vm *vm)
 	v->vm = vm;
 	arena_init(&v->arena);
 	v->abi.service = exec_service;
+	v->abi.helpers = vm->guest->helpers;
 	v->abi.reference = exec_reference;
 	v->abi.reference_mem = exec_reference_mem;
 	v->abi.fpu = fpu_make_word(RM_RNE, 0);

@@ -121,8 +121,7 @@ static int signal_pop(
 	return 0;
 }
 
-/* li a7, 139 (rt_sigreturn); ecall */
-static const u32 tramp[] = { 0x08b00893, 0x00000073 };
+#include "runtime/user/vdso/riscv64.inc"
 
 /* --- start and identification -------------------------------------------- */
 
@@ -259,8 +258,10 @@ const struct linux_abi linux_abi_riscv64 = {
 	.syscall_len = 4,
 	.min_sigstack = sizeof(struct rv_sigframe),
 	.task_size = (u64)1 << 47,
-	.tramp = tramp,
-	.tramp_size = sizeof(tramp),
+	.vdso = { .image = vdso_image,
+	    .size = sizeof(vdso_image),
+	    .sigreturn = VDSO_SIGRETURN,
+	    .resolution = VDSO_RESOLUTION },
 	.syscall = syscall_generic,
 	.elf_check = elf_check,
 	.hwcap = hwcap,

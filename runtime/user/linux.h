@@ -149,6 +149,16 @@ struct linux_altstack {
 	u64 size;
 };
 
+/* The shared object that the kernel maps into each program: one page. */
+struct linux_vdso {
+	const void *image;
+	size_t size;
+	size_t sigreturn; /* offset of the code that calls rt_sigreturn */
+	/* Offset of two u64: the resolutions of CLOCK_MONOTONIC and
+	   CLOCK_MONOTONIC_COARSE in nanoseconds, filled in when mapped. */
+	size_t resolution;
+};
+
 struct linux_abi {
 	const char *isa; /* guest_isa.name */
 	const char *machine; /* uname -m */
@@ -159,8 +169,7 @@ struct linux_abi {
 	bool sa_restorer; /* struct sigaction has sa_restorer */
 	u16 min_sigstack; /* AT_MINSIGSTKSZ */
 	u64 task_size; /* addresses end here */
-	const void *tramp; /* code that calls rt_sigreturn */
-	size_t tramp_size;
+	struct linux_vdso vdso;
 	const struct syscall_row *(*syscall)(u64 nr);
 	/* 0, or -ENOEXEC with the reason in why. */
 	int (*elf_check)(u32 e_flags, char *why, size_t n);
@@ -216,7 +225,8 @@ struct linux_process {
 	/* The initial stack's strings and vectors, for /proc/self. */
 	gva_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
 	gva_t stack_low, stack_top; /* of the main thread */
-	gva_t tramp; /* signal trampoline page */
+	gva_t vdso; /* where abi->vdso is mapped */
+	gva_t tramp; /* its code that calls rt_sigreturn */
 
 	pthread_mutex_t mm_lock; /* serialises changes of the address space */
 	gva_t brk_start, brk_end, brk_limit; /* end: the guest's break */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/user/elf.h"
@@ -251,15 +252,28 @@ static int load_image(
 	return f->interp ? load_interp(p, f, why, n) : 0;
 }
 
-static int map_trampoline(struct linux_process *p)
+static u64 resolution_of(clockid_t clock)
 {
+	struct timespec ts = { 0, 1 };
+	clock_getres(clock, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+static int map_vdso(struct linux_process *p)
+{
+	const struct linux_vdso *d = &p->abi->vdso;
 	i64 at = mm_mmap(p, 0, HOST_PAGE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, "[vdso]");
 	if (at < 0)
 		return (int)at;
-	memcpy((void *)at, p->abi->tramp, p->abi->tramp_size);
-	p->tramp = (gva_t)at;
-	return mm_mprotect(p, p->tramp, HOST_PAGE, PROT_READ | PROT_EXEC);
+	assert(d->size <= HOST_PAGE);
+	const u64 res[2] = { resolution_of(CLOCK_MONOTONIC),
+		resolution_of(CLOCK_MONOTONIC_COARSE) };
+	memcpy((void *)at, d->image, d->size);
+	memcpy((void *)(at + (i64)d->resolution), res, sizeof(res));
+	p->vdso = (gva_t)at;
+	p->tramp = p->vdso + d->sigreturn;
+	return mm_mprotect(p, p->vdso, HOST_PAGE, PROT_READ | PROT_EXEC);
 }
 
 static int name_exe(struct linux_process *p, const struct elf_file *f)
@@ -287,7 +301,7 @@ static int populate(
 	if (r == 0)
 		r = name_exe(p, f);
 	if (r == 0)
-		r = map_trampoline(p);
+		r = map_vdso(p);
 	if (r)
 		return r;
 	snprintf(execfn, sizeof(execfn), "%s", p->cfg.prog);

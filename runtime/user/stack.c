@@ -86,6 +86,7 @@ static size_t fill_auxv(const struct linux_process *p, u64 (*aux)[2],
 	const struct linux_image *im = &p->image;
 	size_t n = 0;
 	const u64 rows[][2] = {
+		{ AT_SYSINFO_EHDR, p->vdso },
 		{ AT_HWCAP, p->abi->hwcap(p->vm->guest) },
 		{ AT_PAGESZ, HOST_PAGE },
 		{ AT_CLKTCK, (u64)sysconf(_SC_CLK_TCK) },

@@ -1,9 +1,9 @@
 /*
  * time.c - reading clocks.
  *
- * Timers and sleeps are rows of syscalls.def. Reading a clock is the hottest
- * system call of many programs, and the guest has no vDSO: the host's (below
- * libc's clock_gettime) saves the way into the kernel.
+ * Timers and sleeps are rows of syscalls.def. Programs read clocks in the vDSO
+ * (vdso/); these are for those that do not: the host's vDSO, below libc's
+ * clock_gettime, saves the way into the kernel.
  */
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"

@@ -31,7 +31,11 @@
  * stack is abi.call_sp) or NULL to leave the run loop.
  *
  * Each translation block's code is preceded by its guest pc (8 bytes), so a
- * jump-table entry is one pointer and a probe cannot see half an update.
+ * jump-table entry is one word and a probe cannot see half an update. The
+ * word is the code's address minus the table's, and the 8 bytes before the
+ * table are ABI_JT_NO_PC: an entry of zero is the code of a pc that belongs
+ * into entry 0. So an empty table is zeroed memory, which costs nothing until
+ * it is used; only its entry 0 must lead to backend_thunks.miss.
  */
 #ifndef TRANSLATOR_ABI_H
 #define TRANSLATOR_ABI_H
@@ -48,6 +52,7 @@
 /* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
 #define ABI_JT_BITS 16
 #define ABI_JT_SIZE (1u << ABI_JT_BITS)
+#define ABI_JT_NO_PC ((u64)1)
 
 struct vcpu;
 
@@ -55,7 +60,7 @@ struct vcpu;
 struct abi_state {
 	u32 poll; /* non-zero: go to service(STOP) at a backward branch */
 	u32 fpu; /* guest MXCSR while outside generated code */
-	const void *const *jt; /* ABI_JT_SIZE code pointers, never NULL ones */
+	const i64 *jt; /* ABI_JT_SIZE entries, see above */
 	u64 pc; /* guest pc while outside generated code */
 	u64 state[ABI_NSLOTS];
 	u64 tmp[ABI_NTMP]; /* spills; arguments and result of `reference` */

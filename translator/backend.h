@@ -68,7 +68,7 @@ struct codegen {
 struct backend_thunks {
 	/* Run generated code until service returns NULL. */
 	void (*enter)(struct vcpu *v, const void *code);
-	/* The jump-table entry of nothing: its guest pc is ~0. */
+	/* A jump-table entry that asks for a lookup: its guest pc is ~0. */
 	const void *miss;
 	/* Where a context is sent to leave for service(reason, arg) after
 	   context_save wrote the pins back (see context_leave). */

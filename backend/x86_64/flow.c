@@ -263,6 +263,7 @@ static struct cold *probe(
 	asm_alu_ri(&c->a, ALU_AND, 4, RCX, (i32)(2 * ABI_JT_SIZE - 2));
 	asm_load(&c->a, 8, RDX, mem_vcpu(ABI_OFF(jt)));
 	asm_load(&c->a, 8, RCX, mem_index(RDX, RCX, 2, 0));
+	asm_alu_rr(&c->a, ALU_ADD, 8, RCX, RDX);
 	asm_alu_rm(&c->a, ALU_CMP, 8, RAX, mem_at(RCX, -8));
 	cold_jcc(c, x, CC_NE);
 	return x;

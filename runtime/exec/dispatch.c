@@ -45,8 +45,8 @@ void exec_reset_tables(struct exec *ex)
 	memset((void *)ex->hash, 0, sizeof(*ex->hash) << TB_HASH_BITS);
 	memset(ex->pages, 0, sizeof(*ex->pages) << PAGE_HASH_BITS);
 	if (ex->host) {
-		for (size_t i = 0; i < ABI_JT_SIZE; i++)
-			ex->jt[i] = ex->thunks.miss;
+		memset(ex->jt, 0, ABI_JT_SIZE * sizeof(*ex->jt));
+		ex->jt[0] = jt_empty(ex, ex->jt, 0);
 		cache_reset(ex);
 	}
 	atomic_store(&ex->ntb, 0);
@@ -113,8 +113,7 @@ void exec_request(struct vcpu *v, u32 req)
 	struct exec *ex = v->vm->exec;
 	atomic_fetch_or(&v->requests, req);
 	__atomic_store_n(&v->abi.poll, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(
-	    &v->abi.jt, (const void *const *)ex->jt_miss, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->abi.jt, ex->jt_miss, __ATOMIC_RELEASE);
 }
 
 /*
@@ -126,16 +125,14 @@ static bool asked_to_stop(const struct vcpu *v)
 {
 	return atomic_load_explicit(&v->requests, memory_order_relaxed) ||
 	    __atomic_load_n(&v->abi.poll, __ATOMIC_RELAXED) ||
-	    __atomic_load_n(&v->abi.jt, __ATOMIC_RELAXED) !=
-	    (const void *const *)v->vm->exec->jt;
+	    __atomic_load_n(&v->abi.jt, __ATOMIC_RELAXED) != v->vm->exec->jt;
 }
 
 bool exec_serve_requests(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	__atomic_store_n(&v->abi.poll, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(
-	    &v->abi.jt, (const void *const *)ex->jt, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->abi.jt, ex->jt, __ATOMIC_SEQ_CST);
 	u32 req = atomic_exchange(&v->requests, 0);
 	if (req & REQ_FLUSH) {
 		exec_leave_code(v);

@@ -86,7 +86,9 @@ struct exec {
 
 	/* tables */
 	struct tb *_Atomic *hash; /* 1 << TB_HASH_BITS chains */
-	const void **jt, **jt_miss; /* ABI_JT_SIZE entries each */
+	/* ABI_JT_SIZE entries each (translator/abi.h); jt_miss stays empty,
+	   for requests */
+	i64 *jt, *jt_miss;
 	struct tb **by_code; /* in order of code address */
 	_Atomic size_t ntb;
 	struct page **pages; /* 1 << PAGE_HASH_BITS chains */
@@ -130,6 +132,8 @@ int tb_insert(struct exec *ex, struct tb *tb);
 void tb_kill(struct exec *ex, struct tb *tb);
 /* Enter tb into the jump table; lock-free. */
 void tb_publish(struct exec *ex, struct tb *tb);
+/* Entry i of the jump table jt when there is no block for it. */
+i64 jt_empty(const struct exec *ex, const i64 *jt, size_t i);
 void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to);
 /* Guest pc of host address rx inside tb. */
 gva_t tb_guest_pc(const struct tb *tb, u64 rx);

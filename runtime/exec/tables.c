@@ -4,20 +4,44 @@
  */
 #include "runtime/exec/internal.h"
 
+/*
+ * Neighbours stay neighbours: a short program touches few pages of the table.
+ * Blocks are rarely nearer than 8 bytes; what is far apart is spread.
+ */
 static size_t hash_pc(gva_t pc)
 {
-	return (size_t)((pc * 0x9e3779b97f4a7c15u) >> (64 - TB_HASH_BITS));
+	gva_t far = pc >> (TB_HASH_BITS + 3);
+	return (size_t)((pc >> 3) + far * 0x9e3779b9u) &
+	    (((size_t)1 << TB_HASH_BITS) - 1);
 }
 
 static size_t hash_page(u64 number)
 {
-	return (
-	    size_t)((number * 0x9e3779b97f4a7c15u) >> (64 - PAGE_HASH_BITS));
+	return (size_t)(number + (number >> PAGE_HASH_BITS) * 0x9e3779b9u) &
+	    (((size_t)1 << PAGE_HASH_BITS) - 1);
 }
 
-static const void **jt_entry(const struct exec *ex, gva_t pc)
+static i64 *jt_entry(const struct exec *ex, gva_t pc)
 {
 	return &ex->jt[(pc >> 1) & (ABI_JT_SIZE - 1)];
+}
+
+static i64 jt_value(const struct exec *ex, const struct tb *tb)
+{
+	return (i64)((uintptr_t)tb->code - (uintptr_t)ex->jt);
+}
+
+i64 jt_empty(const struct exec *ex, const i64 *jt, size_t i)
+{
+	return i ? 0 : (i64)((uintptr_t)ex->thunks.miss - (uintptr_t)jt);
+}
+
+/* Leave e without a block, if it has `value`. */
+static void jt_remove(const struct exec *ex, i64 *e, i64 value)
+{
+	i64 none = jt_empty(ex, ex->jt, (size_t)(e - ex->jt));
+	__atomic_compare_exchange_n(
+	    e, &value, none, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 struct tb *tb_find(const struct exec *ex, gva_t pc)
@@ -126,11 +150,10 @@ static void unlink_incoming(struct exec *ex, struct tb *tb)
  */
 void tb_publish(struct exec *ex, struct tb *tb)
 {
-	const void **e = jt_entry(ex, tb->pc), *code = tb->code;
-	__atomic_store_n(e, code, __ATOMIC_SEQ_CST);
+	i64 *e = jt_entry(ex, tb->pc), value = jt_value(ex, tb);
+	__atomic_store_n(e, value, __ATOMIC_SEQ_CST);
 	if (atomic_load(&tb->dead))
-		__atomic_compare_exchange_n(e, &code, ex->thunks.miss, false,
-		    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		jt_remove(ex, e, value);
 }
 
 void tb_kill(struct exec *ex, struct tb *tb)
@@ -144,9 +167,7 @@ void tb_kill(struct exec *ex, struct tb *tb)
 	if (*at)
 		atomic_store(at, atomic_load(&tb->next));
 	if (tb->code) {
-		const void **e = jt_entry(ex, tb->pc);
-		if (*e == tb->code)
-			__atomic_store_n(e, ex->thunks.miss, __ATOMIC_RELEASE);
+		jt_remove(ex, jt_entry(ex, tb->pc), jt_value(ex, tb));
 		unlink_incoming(ex, tb);
 	}
 	atomic_fetch_add(&ex->vm->stats.invalidated, 1);

@@ -16,18 +16,35 @@ static void *reserve(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+#define JT_HEAD 8 /* words before a jump table: a cache line */
+#define JT_BYTES ((JT_HEAD + ABI_JT_SIZE) * sizeof(i64))
+
+static i64 *jump_table(const struct exec *ex)
+{
+	i64 *p = reserve(JT_BYTES);
+	if (!p)
+		return NULL;
+	p[JT_HEAD - 1] = (i64)ABI_JT_NO_PC;
+	p[JT_HEAD] = jt_empty(ex, p + JT_HEAD, 0);
+	return p + JT_HEAD;
+}
+
+static void free_jump_table(i64 *jt)
+{
+	if (jt)
+		munmap(jt - JT_HEAD, JT_BYTES);
+}
+
 static int init_native(struct exec *ex)
 {
 	int err = cache_init(ex);
 	if (err)
 		return err;
-	ex->jt = reserve(ABI_JT_SIZE * sizeof(*ex->jt));
-	ex->jt_miss = reserve(ABI_JT_SIZE * sizeof(*ex->jt));
+	ex->jt = jump_table(ex);
+	ex->jt_miss = jump_table(ex);
 	ex->by_code = reserve(TB_MAX * sizeof(struct tb *));
 	if (!ex->jt || !ex->jt_miss || !ex->by_code)
 		return -ENOMEM;
-	for (size_t i = 0; i < ABI_JT_SIZE; i++)
-		ex->jt[i] = ex->jt_miss[i] = ex->thunks.miss;
 	return 0;
 }
 
@@ -39,10 +56,8 @@ static void exec_free(struct exec *ex)
 		ex->vm->guest->close(ex->decoder);
 	if (ex->host)
 		cache_free(ex);
-	if (ex->jt)
-		munmap(ex->jt, ABI_JT_SIZE * sizeof(*ex->jt));
-	if (ex->jt_miss)
-		munmap(ex->jt_miss, ABI_JT_SIZE * sizeof(*ex->jt));
+	free_jump_table(ex->jt);
+	free_jump_table(ex->jt_miss);
 	if (ex->by_code)
 		munmap(ex->by_code, TB_MAX * sizeof(struct tb *));
 	exec_debug_free(ex);
@@ -131,7 +146,7 @@ static bool make_call_stack(struct vcpu *v)
 	u8 *top = (u8 *)v->call_stack + CALL_STACK_SIZE - 64;
 	memcpy(top, &ex->thunks.bottom, sizeof(u64));
 	v->abi.call_sp = v->abi.call_base = (u64)(uintptr_t)top;
-	v->abi.jt = (const void *const *)ex->jt;
+	v->abi.jt = ex->jt;
 	return true;
 }
 

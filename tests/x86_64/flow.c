@@ -208,7 +208,7 @@ Test(flow, jump_table)
 	f->v->abi.state[11] = 0x5002;
 	machine_native(f->m, f->v);
 	cr_expect(f->v->reason == EXIT_LOOKUP && f->v->pc == 0x5002);
-	f->m->jt[0x5002 >> 1] = (const void *)(uintptr_t)target;
+	f->m->jt[0x5002 >> 1] = (i64)(target - (u64)(uintptr_t)f->m->jt);
 	machine_native(f->m, f->v);
 	cr_expect(f->v->pc == 0x5006 && f->v->abi.state[4] == 1);
 	/* The same entry, another pc. */
@@ -216,6 +216,13 @@ Test(flow, jump_table)
 	machine_native(f->m, f->v);
 	cr_expect(f->v->reason == EXIT_LOOKUP &&
 	    f->v->pc == 0x5002 + 2 * ABI_JT_SIZE);
+	/* What stands before the table and the lookup thunk is no block's. */
+	static const u64 nobody[] = { ABI_JT_NO_PC, ~(u64)0, 0 };
+	for (size_t i = 0; i < ARRAY_LEN(nobody); i++) {
+		f->v->abi.state[11] = nobody[i];
+		machine_native(f->m, f->v);
+		cr_expect(f->v->reason == EXIT_LOOKUP && f->v->pc == nobody[i]);
+	}
 	flow_free(f);
 }
 

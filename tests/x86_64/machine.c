@@ -207,8 +207,8 @@ struct machine *machine_new(enum as_kind as)
 	if (x86_thunks(&fake_guest, m->code, (u64)(uintptr_t)m->code,
 		m->code_size, &m->thunks))
 		abort();
-	for (size_t i = 0; i < ABI_JT_SIZE; i++)
-		m->jt[i] = m->thunks.miss;
+	m->jt_pc = ABI_JT_NO_PC;
+	m->jt[0] = (i64)((uintptr_t)m->thunks.miss - (uintptr_t)m->jt);
 	return m;
 }
 

@@ -36,7 +36,8 @@ struct machine {
 	u8 *data; /* host address of DATA */
 	u64 mem_base;
 	u8 *call_stack;
-	const void *jt[ABI_JT_SIZE];
+	u64 jt_pc; /* of an empty entry of jt */
+	i64 jt[ABI_JT_SIZE];
 	/* the region compiled last */
 	struct codegen cg;
 	struct x86_features features;

@@ -224,6 +224,8 @@ void mov_opnd(struct cc *c, unsigned w, unsigned d, struct opnd o);
 /* compile.c */
 void emit_insn(struct cc *c, ir_ref ref);
 void fail(struct cc *c, int err);
+/* What is emitted from here on is the work of the instruction at pc. */
+void note_insn(struct cc *c, gva_t pc);
 void emit_reference(struct cc *c, ir_ref ref);
 u32 reference_what(struct cc *c, ir_ref ref);
 u32 reference_types(struct cc *c, ir_ref ref);

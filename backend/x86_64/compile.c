@@ -15,7 +15,7 @@ void fail(struct cc *c, int err)
 		c->err = err;
 }
 
-static void note_insn(struct cc *c, gva_t pc)
+void note_insn(struct cc *c, gva_t pc)
 {
 	struct codegen *cg = c->cg;
 	struct pc_map *last = cg->nmap ? &cg->map[cg->nmap - 1] : NULL;
@@ -216,7 +216,7 @@ static int prepare(struct cc *c)
 	}
 	/* Each block in two versions, each end with up to three sites. */
 	c->links_cap = 6 * c->r->nblocks;
-	c->map_cap = 2 * marks;
+	c->map_cap = 2 * (marks + c->r->nblocks);
 	cg->nlinks = cg->nmap = 0;
 	cg->links = arena_new(cg->arena, struct link_site, c->links_cap);
 	cg->map = arena_new(cg->arena, struct pc_map, c->map_cap);

@@ -195,7 +195,7 @@ static bool only_goto(struct cc *c, u32 b, gva_t *pc)
 static void cold_block(struct cc *c, struct cold *x)
 {
 	c->s = *x->state;
-	c->pc = x->pc;
+	note_insn(c, x->pc); /* it may fault before the next instruction */
 	c->zf_ref = c->flag_ref = IR_NONE;
 	c->nspills_done = 0;
 	emit_blocks(c, (u32)x->arg);

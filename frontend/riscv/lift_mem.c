@@ -91,8 +91,10 @@ static void drop_reservation(struct rv_lifter *x)
 
 /*
  * SC succeeds if memory still holds what LR read there (a value that left and
- * came back goes unnoticed). Without a reservation for the address it fails;
- * blocks cannot join, so that path leaves the translation block.
+ * came back goes unnoticed). Without a reservation for the address it fails,
+ * unless it faults: a misaligned address always does, one where nothing is
+ * mapped does as on processors that translate it first. Blocks cannot join,
+ * so that path leaves the translation block.
  */
 void rv_sc(struct rv_lifter *x, const struct rv_insn *i)
 {
@@ -103,6 +105,11 @@ void rv_sc(struct rv_lifter *x, const struct rv_insn *i)
 	u8 ty = i->row->arg == 2 ? IR_I32 : IR_I64;
 	ir_ref want, value, old;
 
+	ir_emit(r,
+	    (struct ir_insn){ .op = IR_LOAD,
+		.type = IR_I64,
+		.aux = (u16)(i->row->arg | MEM_ALIGNED),
+		.a = addr });
 	if (i->rd)
 		rv_put(x, i->rd, rv_const(x, 1));
 	drop_reservation(x);

@@ -107,6 +107,8 @@ struct metic_config {
 	char *const *envp; /* NULL-terminated; NULL: empty */
 	const char *sysroot; /* guest root directory, looked up first */
 	uint64_t stack_size; /* 0: the process's limit */
+	const char *uname_release; /* what uname shows; NULL: the host's */
+	int strace_fd; /* where --strace lines go; 0: stderr */
 	/*
 	 * Host command that runs a guest program that this one executes, e.g.
 	 * { "/usr/bin/metic", "run", NULL }; -0 ARGV0 PATH ARGS are appended.

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/user/linux.h"
 #include "translator/fpu.h"
@@ -119,6 +120,8 @@ static int new_linux(const struct metic_config *c, const struct vm_config *vc,
 		.rerun = c->rerun,
 		.strace = c->strace,
 		.stack_size = c->stack_size,
+		.uname_release = c->uname_release,
+		.strace_fd = c->strace_fd ? c->strace_fd : STDERR_FILENO,
 	};
 	if (!c->prog)
 		return -EINVAL;

@@ -28,13 +28,20 @@ struct list {
 
 /* What the command line said; members are named in options.def. */
 struct options {
-	const char *sysroot, *argv0, *stack, *tier, *dump;
-	struct list set_env, unset_env;
-	bool strace, stats, json, help;
+	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname;
+	const char *gdb; /* where a debugger connects; "": the usual port */
+	const char *strace; /* "": to --log or stderr; else a file */
+	struct list set_env, unset_env; /* set_env: NAME alone unsets */
+	bool stats, json, verbose, help;
 	bool check; /* the command is `check` */
 	enum metic_tier tier_value;
 	uint64_t stack_value;
 	char **args; /* program and its arguments, NULL-terminated */
+	/* Started in another role than `metic run`. */
+	bool qemu; /* as qemu-riscv64: its statuses, no search along PATH */
+	bool sysroot_given; /* as an option, not by the environment */
+	bool binfmt; /* by the kernel, as an interpreter */
+	int execfd; /* the program, opened by the kernel; -1: none */
 };
 
 /*
@@ -44,8 +51,34 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv);
 /* One line per option, for --help. */
 void options_help(FILE *f);
+/* "64K" and the like; false if it is no size. */
+bool options_size(const char *s, uint64_t *out);
+/*
+ * The name of the NULL-terminated list that `word` was probably meant to be,
+ * or NULL.
+ */
+const char *nearest(const char *word, const char *const *names);
 
 /* Run o->args; returns the exit status. */
 int run_program(const struct options *o);
+/*
+ * The host path by which this metic can be executed again, into buf: also in
+ * a chroot that does not contain it, also without /proc. NULL: none.
+ */
+const char *self_path(char *buf, size_t n);
+bool is_dir(const char *path);
+
+/* True if metic was started by a name of qemu-user's for our guest. */
+bool qemu_named(const char *argv0);
+/* Be that program: argv[0] is its name. Returns the exit status. */
+int qemu_main(int argc, char **argv);
+
+/*
+ * True if the kernel runs metic as the interpreter of argv[1]: o is set up
+ * for run_program then.
+ */
+bool binfmt_started(struct options *o, int argc, char **argv);
+/* `metic binfmt ...`: argv[0] is "binfmt". Returns the exit status. */
+int binfmt_command(int argc, char **argv);
 
 #endif

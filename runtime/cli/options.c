@@ -12,10 +12,14 @@ enum {
 #undef OPT
 };
 
+#define ARGUMENT_TEXT required_argument
+#define ARGUMENT_LIST required_argument
+#define ARGUMENT_MAYBE optional_argument
+#define ARGUMENT_FLAG no_argument
+
 static const struct option long_options[] = {
 #define OPT(s, name, arg, kind, member, help) \
-	{ name, (const char *)(arg) ? required_argument : no_argument, NULL, \
-		OPTION_##member },
+	{ name, ARGUMENT_##kind, NULL, OPTION_##member },
 #include "options.def"
 #undef OPT
 	{ 0 },
@@ -33,6 +37,12 @@ static const struct {
 static bool set_TEXT(const char **to, const char *value)
 {
 	*to = value;
+	return true;
+}
+
+static bool set_MAYBE(const char **to, const char *value)
+{
+	*to = value ? value : "";
 	return true;
 }
 
@@ -68,21 +78,28 @@ static bool set(struct options *o, int id, const char *value)
 
 void options_help(FILE *f)
 {
-#define OPT(s, name, arg, kind, member, help) { s, name, arg, help },
+#define OPT(s, name, arg, kind, member, help) \
+	{ s, name, arg, ARGUMENT_##kind == optional_argument, help },
 	static const struct {
 		int letter;
-		const char *name, *arg, *help;
+		const char *name, *arg;
+		bool maybe;
+		const char *help;
 	} rows[] = {
 #include "options.def"
 	};
 #undef OPT
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char left[64];
-		snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
+		bool maybe = rows[i].maybe;
+		snprintf(left, sizeof(left), "%c%c%s--%s%s%s%s",
 		    rows[i].letter ? '-' : ' ',
 		    rows[i].letter ? rows[i].letter : ' ',
 		    rows[i].letter ? ", " : "  ", rows[i].name,
-		    rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+		    maybe           ? "[=" :
+			rows[i].arg ? " " :
+				      "",
+		    rows[i].arg ? rows[i].arg : "", maybe ? "]" : "");
 		const char *help = rows[i].help;
 		for (size_t n; *help; help += n + (help[n] == '\n')) {
 			n = strcspn(help, "\n");
@@ -92,8 +109,7 @@ void options_help(FILE *f)
 	}
 }
 
-/* "64K" and the like; false if it is no size. */
-static bool parse_size(const char *s, uint64_t *out)
+bool options_size(const char *s, uint64_t *out)
 {
 	char *end;
 	unsigned long long v = strtoull(s, &end, 10);
@@ -110,8 +126,73 @@ static bool parse_size(const char *s, uint64_t *out)
 
 static int usage(const char *what, const char *why)
 {
-	fprintf(stderr, "metic: %s: %s; see metic --help\n", what, why);
+	fprintf(stderr, "metic: %s: %s; see metic run --help\n", what, why);
 	return EXIT_USAGE;
+}
+
+/* How many letters must be added, removed or changed: a becomes b. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[32], na = strlen(a), nb = strlen(b);
+	if (na >= 32 || nb >= 32)
+		return 32;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[nb];
+}
+
+const char *nearest(const char *word, const char *const *names)
+{
+	const char *best = NULL;
+	size_t least = strlen(word) / 2 + 1;
+	for (; *names; names++) {
+		size_t d = distance(word, *names);
+		if (d < least) {
+			least = d;
+			best = *names;
+		}
+	}
+	return best;
+}
+
+/* getopt refused argv[optind - 1], or the letter optopt in it. */
+static int refused(const char *arg, bool missing)
+{
+	static const char *const names[] = {
+#define OPT(s, name, arg, kind, member, help) name,
+#include "options.def"
+#undef OPT
+		NULL
+	};
+	char word[64], why[128] = "no such option";
+	if (optopt && optopt < OPTION_BASE) {
+		snprintf(word, sizeof(word), "-%c", optopt);
+		return usage(word, missing ? "needs an argument" : why);
+	}
+	snprintf(
+	    word, sizeof(word), "%.*s", (int)strcspn(arg + 2, "="), arg + 2);
+	const char *meant = nearest(word, names);
+	if (missing)
+		return usage(arg, "needs an argument");
+	if (optopt) /* a known one */
+		return usage(arg, "takes no argument");
+	if (meant)
+		snprintf(why, sizeof(why), "no such option, did you mean --%s",
+		    meant);
+	return usage(arg, why);
 }
 
 static int check_values(struct options *o)
@@ -127,7 +208,7 @@ static int check_values(struct options *o)
 	if (t == 3)
 		return usage(o->tier, "no such tier");
 	o->tier_value = (enum metic_tier)t;
-	if (o->stack && !parse_size(o->stack, &o->stack_value))
+	if (o->stack && !options_size(o->stack, &o->stack_value))
 		return usage(o->stack, "not a size");
 	for (unsigned i = 0; i < o->set_env.n; i++)
 		if (!strchr(o->set_env.item[i], '='))
@@ -139,17 +220,17 @@ static int check_values(struct options *o)
 int options_parse(struct options *o, int argc, char **argv)
 {
 	int id;
-	static char name[] = "metic";
-	argv[0] = name; /* for getopt's messages */
+	opterr = 0;
 	/* '+': stop at the program, its options are its own */
 	while ((id = getopt_long(
-		    argc, argv, "+L:E:U:0:s:h", long_options, NULL)) != -1) {
-		if (id == '?')
-			return EXIT_USAGE;
+		    argc, argv, "+:L:E:U:0:s:vh", long_options, NULL)) != -1) {
+		if (id == '?' || id == ':')
+			return refused(argv[optind - 1], id == ':');
 		if (!set(o, id, optarg))
 			return usage(argv[optind - 1], "given too often");
 	}
 	o->args = argv + optind;
+	o->sysroot_given = o->sysroot;
 	int err = check_values(o);
 	if (!err && !o->help && !o->args[0])
 		return usage("run", "no program given");

@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,36 +31,98 @@ static void log_text(void *ctx, const char *text, size_t n)
 	}
 }
 
-/*
- * A stderr of our own, out of the guest's way, where more than a last word
- * will be said. Otherwise the guest must not find one more descriptor.
- */
-static int private_stderr(const struct options *o)
+/* fd where the guest does not look, or fd itself. */
+static int out_of_the_way(int fd)
 {
 	struct rlimit rl;
 	int floor = FD_FLOOR;
-	if (!o->strace && !o->stats && !o->dump && !o->check)
-		return STDERR_FILENO;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <= (rlim_t)floor)
 		floor = (int)rl.rlim_cur / 2;
-	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, floor);
-	return fd < 0 ? STDERR_FILENO : fd;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+	return copy < 0 ? fd : copy;
 }
 
-static bool is_dir(const char *path)
+/* A file that the run and its children add lines to; -1: a message is out. */
+static int open_log(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		fprintf(stderr, "metic: %s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	int high = out_of_the_way(fd);
+	if (high != fd)
+		close(fd);
+	return high;
+}
+
+/* Where lines go: the log, and --strace's. */
+struct outputs {
+	int log, strace;
+};
+
+/*
+ * The log is a stderr of our own, out of the guest's way, where more than a
+ * last word will be said. Otherwise the guest must not find one more
+ * descriptor.
+ */
+static bool open_outputs(const struct options *o, struct outputs *out)
+{
+	out->log = STDERR_FILENO;
+	if (o->log)
+		out->log = open_log(o->log);
+	else if (o->strace || o->stats || o->dump || o->check || o->verbose)
+		out->log = out_of_the_way(STDERR_FILENO);
+	out->strace = out->log;
+	if (out->log >= 0 && o->strace && *o->strace)
+		out->strace = open_log(o->strace);
+	return out->log >= 0 && out->strace >= 0;
+}
+
+bool is_dir(const char *path)
 {
 	struct stat st;
 	return path && *path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* NULL: none. The environment of a setuid program is not to be trusted. */
 static const char *choose_sysroot(const struct options *o)
 {
-	const char *env = getenv("METIC_SYSROOT");
+	const char *env = secure_getenv("METIC_SYSROOT");
 	if (o->sysroot)
-		return o->sysroot;
+		return *o->sysroot ? o->sysroot : NULL;
 	if (env && *env)
 		return env;
 	return is_dir(DEFAULT_SYSROOT) ? DEFAULT_SYSROOT : NULL;
+}
+
+static bool same_file(const char *path, const struct stat *st)
+{
+	struct stat other;
+	return stat(path, &other) == 0 && other.st_dev == st->st_dev &&
+	    other.st_ino == st->st_ino;
+}
+
+/*
+ * In a chroot the link names a file that is not there, or is another one: the
+ * link itself can be executed then. Without /proc what the kernel was given
+ * is the best guess.
+ */
+const char *self_path(char *buf, size_t n)
+{
+	static const char link[] = "/proc/self/exe";
+	struct stat st;
+	ssize_t k = readlink(link, buf, n - 1);
+	if (k > 0 && stat(link, &st) == 0) {
+		buf[k] = '\0';
+		return same_file(buf, &st) ? buf : link;
+	}
+	const char *given = (const char *)getauxval(AT_EXECFN);
+	char resolved[PATH_MAX];
+	if (!given || !realpath(given, resolved) || access(resolved, X_OK) < 0)
+		return NULL;
+	snprintf(buf, n, "%s", resolved);
+	return buf;
 }
 
 /* `name` in the directories of PATH, each below `root` first. */
@@ -79,76 +143,141 @@ static bool search_path(const char *root, const char *name, char *out)
 }
 
 /*
+ * The program that the kernel has opened: by its name if that still means the
+ * same file and may be read, else by the descriptor. Without the descriptor
+ * nobody could run a program that may be executed but not read.
+ */
+static const char *opened_program(const struct options *o, char *out)
+{
+	struct stat st;
+	if (fstat(o->execfd, &st) == 0 && same_file(o->args[0], &st) &&
+	    access(o->args[0], R_OK) == 0)
+		return o->args[0];
+	snprintf(out, PATH_MAX, "/proc/self/fd/%d", o->execfd);
+	return out;
+}
+
+/*
  * Where the program is: the host path as given, else (absolute) the guest
  * path in the sysroot, else (a bare name) along PATH.
  */
-static const char *find_program(const char *root, const char *name, char *out)
+static const char *find_program(
+    const struct options *o, const char *root, char *out)
 {
+	const char *name = o->args[0];
+	if (o->execfd >= 0)
+		return opened_program(o, out);
 	if (access(name, F_OK) == 0)
 		return name;
 	if (name[0] == '/' && root &&
 	    snprintf(out, PATH_MAX, "%s%s", root, name) < PATH_MAX &&
 	    access(out, F_OK) == 0)
 		return out;
-	if (!strchr(name, '/') && search_path(root, name, out))
+	if (!strchr(name, '/') && !o->qemu && search_path(root, name, out))
 		return out;
 	return name;
+}
+
+/* The variable of e ("NAME" or "NAME=VALUE") out of env; k are there. */
+static size_t drop_variable(char **env, size_t k, const char *e)
+{
+	size_t len = strcspn(e, "="), kept = 0;
+	for (size_t i = 0; i < k; i++)
+		if (strncmp(env[i], e, len) != 0 || env[i][len] != '=')
+			env[kept++] = env[i];
+	return kept;
 }
 
 /* The guest's environment: ours, as -E and then -U change it. */
 static char **make_environment(const struct options *o)
 {
 	extern char **environ;
-	size_t n = 0;
-	while (environ[n])
-		n++;
-	char **env = calloc(n + o->set_env.n + 1, sizeof(*env));
+	size_t k = 0;
+	while (environ[k])
+		k++;
+	char **env = calloc(k + o->set_env.n + 1, sizeof(*env));
 	if (!env)
 		return NULL;
-	size_t k = 0;
-	for (size_t i = 0; i < n + o->set_env.n; i++) {
-		const char *e = i < n ? environ[i] : o->set_env.item[i - n];
-		size_t len = strcspn(e, "=");
-		bool drop = false;
-		for (unsigned u = 0; u < o->unset_env.n; u++)
-			drop |= strlen(o->unset_env.item[u]) == len &&
-			    !strncmp(e, o->unset_env.item[u], len);
-		for (size_t j = 0; j < k && i >= n; j++) {
-			if (!strncmp(env[j], e, len + 1)) {
-				env[j] = (char *)e; /* replaced in place */
-				drop = true;
-			}
-		}
-		if (!drop)
+	memcpy(env, environ, k * sizeof(*env));
+	for (unsigned i = 0; i < o->set_env.n; i++) {
+		const char *e = o->set_env.item[i];
+		k = drop_variable(env, k, e);
+		if (strchr(e, '='))
 			env[k++] = (char *)e;
 	}
+	for (unsigned i = 0; i < o->unset_env.n; i++)
+		k = drop_variable(env, k, o->unset_env.item[i]);
+	env[k] = NULL;
 	return env;
 }
 
-/* The command that runs another guest program in the same way. */
-static void make_rerun(const struct options *o, const char *self,
-    const char *root, const char **out)
+#define RERUN_MAX 24
+
+struct rerun {
+	const char *word[RERUN_MAX];
+	unsigned n;
+	char log[PATH_MAX], strace[PATH_MAX + 16], stack[24];
+};
+
+static void add(struct rerun *r, const char *word, const char *value)
 {
-	unsigned n = 0;
-	out[n++] = self;
-	out[n++] = o->check ? "check" : "run";
-	if (root) {
-		out[n++] = "-L";
-		out[n++] = root;
+	r->word[r->n++] = word;
+	if (value)
+		r->word[r->n++] = value;
+}
+
+/* `path` for a process that may have another working directory. */
+static const char *absolute(const char *path, char buf[PATH_MAX])
+{
+	return realpath(path, buf) ? buf : path;
+}
+
+static void add_run_options(struct rerun *r, const struct options *o)
+{
+	if (o->tier)
+		add(r, "--tier", o->tier);
+	if (o->strace && *o->strace) {
+		char real[PATH_MAX];
+		snprintf(r->strace, sizeof(r->strace), "--strace=%s",
+		    absolute(o->strace, real));
+		add(r, r->strace, NULL);
+	} else if (o->strace) {
+		add(r, "--strace", NULL);
 	}
-	if (o->tier) {
-		out[n++] = "--tier";
-		out[n++] = o->tier;
-	}
-	if (o->stack) {
-		out[n++] = "-s";
-		out[n++] = o->stack;
-	}
-	if (o->strace)
-		out[n++] = "--strace";
 	if (o->stats)
-		out[n++] = "--stats";
-	out[n] = NULL;
+		add(r, "--stats", NULL);
+	if (o->verbose)
+		add(r, "--verbose", NULL);
+}
+
+/*
+ * The command that runs another guest program in the same way. In the place
+ * of qemu-user, what came from variables is read from them again: the guest
+ * may have changed them.
+ */
+static const char *const *make_rerun(struct rerun *r, const struct options *o,
+    const char *self, const char *root)
+{
+	if (!self)
+		return NULL;
+	add(r, self, o->qemu ? "qemu-riscv64" : o->check ? "check" : "run");
+	if (root && (!o->qemu || o->sysroot_given))
+		add(r, "-L", root);
+	if (o->stack_value) {
+		snprintf(
+		    r->stack, sizeof(r->stack), "%" PRIu64, o->stack_value);
+		add(r, "-s", r->stack);
+	}
+	if (o->log)
+		add(r, o->qemu ? "-D" : "--log", absolute(o->log, r->log));
+	if (o->uname)
+		add(r, o->qemu ? "-r" : "--uname", o->uname);
+	if (!o->qemu)
+		add_run_options(r, o);
+	else if (o->strace)
+		add(r, "-strace", NULL);
+	r->word[r->n] = NULL;
+	return r->word;
 }
 
 static void show_stats(const metic_vm *vm, bool json, int fd)
@@ -191,11 +320,13 @@ static int die_by_signal(int sig)
 	return 128 + sig; /* a signal whose default is not to kill */
 }
 
-static int status_of_error(
-    enum metic_error e, const char *prog, const char *why)
+static int status_of_error(const struct options *o, enum metic_error e,
+    const char *prog, const char *why)
 {
 	fprintf(stderr, "metic: %s%s%s\n", *why ? "" : prog, *why ? "" : ": ",
 	    *why ? why : metic_error_text(e));
+	if (o->qemu)
+		return EXIT_FAILURE;
 	switch (e) {
 	case METIC_ERR_NOT_FOUND: return EXIT_NOT_FOUND;
 	case METIC_ERR_FORMAT: return EXIT_CANNOT_RUN;
@@ -203,46 +334,72 @@ static int status_of_error(
 	}
 }
 
-int run_program(const struct options *o)
+static void say(const struct outputs *out, const char *fmt, ...)
 {
-	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
-	const char *rerun[16];
-	int fd = private_stderr(o);
-	const char *root = choose_sysroot(o);
-	ssize_t k = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[k > 0 ? k : 0] = '\0';
-	make_rerun(o, self, root, rerun);
-	struct metic_config c = METIC_CONFIG_INIT;
-	c.kind = METIC_LINUX;
-	c.tier = o->tier_value;
-	c.check = o->check;
-	c.strace = o->strace;
-	c.dump = o->dump;
-	c.log = log_text;
-	c.log_ctx = &fd;
-	c.why = why;
-	c.why_size = sizeof(why);
-	c.prog = find_program(root, o->args[0], found);
-	c.argv0 = o->argv0;
-	c.argv = o->args;
-	c.envp = make_environment(o);
-	c.sysroot = root;
-	c.stack_size = o->stack_value;
-	c.rerun = k > 0 ? rerun : NULL;
+	char text[2 * PATH_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_text((void *)&out->log, text,
+	    (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
 
+/* Run c's program, whatever comes of it; the exit status. */
+static int run(
+    const struct options *o, struct metic_config *c, const struct outputs *out)
+{
 	metic_vm *vm;
-	enum metic_error e = metic_create(&c, &vm);
+	enum metic_error e = metic_create(c, &vm);
+	if (o->execfd >= 0)
+		close(o->execfd);
 	if (e)
-		return status_of_error(e, c.prog, why);
+		return status_of_error(o, e, c->prog, c->why);
 	struct metic_exit ex = { .size = sizeof(ex) };
 	e = metic_run(metic_cpu(vm), 0, &ex);
 	if (e)
-		return status_of_error(e, c.prog, "");
+		return status_of_error(o, e, c->prog, "");
 	if (o->stats)
-		show_stats(vm, o->json, fd);
+		show_stats(vm, o->json, out->log);
+	if (o->verbose)
+		say(out, "metic: %s: %s %u\n", c->prog,
+		    metic_exit_name(ex.reason), (unsigned)ex.arg);
 	switch (ex.reason) {
 	case METIC_EXIT_EXITED: return (int)ex.arg;
 	case METIC_EXIT_KILLED: return die_by_signal((int)ex.arg);
 	default: return EXIT_METIC;
 	}
+}
+
+int run_program(const struct options *o)
+{
+	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
+	static struct rerun rerun; /* large: kept off the stack */
+	struct outputs out;
+	if (!open_outputs(o, &out))
+		return o->qemu ? EXIT_FAILURE : EXIT_METIC;
+	const char *root = choose_sysroot(o);
+	struct metic_config c = METIC_CONFIG_INIT;
+	c.kind = METIC_LINUX;
+	c.tier = o->tier_value;
+	c.check = o->check;
+	c.strace = o->strace;
+	c.strace_fd = out.strace;
+	c.dump = o->dump;
+	c.log = log_text;
+	c.log_ctx = &out.log;
+	c.why = why;
+	c.why_size = sizeof(why);
+	c.prog = find_program(o, root, found);
+	c.argv0 = o->argv0;
+	c.argv = o->args;
+	c.envp = make_environment(o);
+	c.sysroot = root;
+	c.stack_size = o->stack_value;
+	c.uname_release = o->uname;
+	c.rerun = make_rerun(&rerun, o, self_path(self, sizeof(self)), root);
+	if (o->verbose)
+		say(&out, "metic: running %s, sysroot %s\n", c.prog,
+		    root ? root : "none");
+	return run(o, &c, &out);
 }

@@ -23,6 +23,11 @@ i64 sys_uname(struct linux_task *t, const u64 a[6])
 		return r;
 	memset(u.machine, 0, sizeof(u.machine));
 	strncpy(u.machine, t->p->abi->machine, sizeof(u.machine) - 1);
+	if (t->p->cfg.uname_release) {
+		memset(u.release, 0, sizeof(u.release));
+		strncpy(u.release, t->p->cfg.uname_release,
+		    sizeof(u.release) - 1);
+	}
 	return guest_put(t, a[0], u);
 }
 

@@ -45,7 +45,9 @@ struct linux_config {
 	 */
 	const char *const *rerun;
 	bool strace;
+	int strace_fd; /* a copy of it is written to */
 	u64 stack_size; /* 0: RLIMIT_STACK, 8 MiB when that is unlimited */
+	const char *uname_release; /* NULL: the host's */
 };
 
 struct linux_exit {

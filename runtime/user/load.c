@@ -94,6 +94,7 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 	    c->argv && c->argv[0]    ? c->argv[0] :
 				       c->prog;
 	d->strace = c->strace;
+	d->strace_fd = c->strace_fd;
 	d->stack_size = c->stack_size;
 	if (c->sysroot) {
 		char *root = realpath(c->sysroot, NULL);
@@ -104,6 +105,11 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 			free(root);
 			d->sysroot = NULL;
 		}
+	}
+	if (c->uname_release) {
+		d->uname_release = strdup(c->uname_release);
+		if (!d->uname_release)
+			return -ENOMEM;
 	}
 	d->prog = strdup(c->prog);
 	d->argv0 = strdup(argv0);
@@ -122,6 +128,7 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 void process_free(struct linux_process *p)
 {
 	free((char *)p->cfg.sysroot);
+	free((char *)p->cfg.uname_release);
 	free((char *)p->cfg.prog);
 	free((char *)p->cfg.argv0);
 	free_vec(p->cfg.argv);
@@ -363,7 +370,7 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 	vm->kernel = p;
 	p->vm = vm;
 	if (p->cfg.strace)
-		p->strace_fd = linux_fd_hide(p, dup(STDERR_FILENO));
+		p->strace_fd = linux_fd_hide(p, dup(p->cfg.strace_fd));
 	return populate(p, f, why, n);
 }
 

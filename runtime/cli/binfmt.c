@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DIR_MISC "/proc/sys/fs/binfmt_misc"
@@ -339,49 +340,98 @@ static int do_status(bool json)
 
 /* --- a registration of one's own ----------------------------------------- */
 
-/* The new user namespace's ids; root's own are those it has here. */
-static int write_ids(const struct request *r, uid_t uid, gid_t gid)
+struct ids {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* 0 or an errno value: `inside` in pid's namespace is `outside` here. */
+static int write_map(
+    pid_t pid, const char *file, unsigned inside, unsigned outside, unsigned n)
 {
-	char text[64];
-	bool all = uid == 0;
-	int n = all ?
-	    snprintf(text, sizeof(text), "0 0 4294967295") :
-	    snprintf(text, sizeof(text), "%u %u 1", r->root ? 0 : uid, uid);
-	int err = write_file("/proc/self/uid_map", text, (size_t)n);
-	if (err)
-		return fail("/proc/self/uid_map", err);
-	if (!all)
-		write_file("/proc/self/setgroups", "deny", 4);
-	n = all ?
-	    snprintf(text, sizeof(text), "0 0 4294967295") :
-	    snprintf(text, sizeof(text), "%u %u 1", r->root ? 0 : gid, gid);
-	err = write_file("/proc/self/gid_map", text, (size_t)n);
-	return err ? fail("/proc/self/gid_map", err) : 0;
+	char path[64], text[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	int k = snprintf(text, sizeof(text), "%u %u %u", inside, outside, n);
+	return write_file(path, text, (size_t)k);
 }
 
+/* One id only, which is all that a process may map for itself. */
+static int enter_mapped(struct ids inside, struct ids outside)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return errno;
+	write_file("/proc/self/setgroups", "deny", 4);
+	int err = write_map(getpid(), "uid_map", inside.uid, outside.uid, 1);
+	return err ? err :
+		     write_map(getpid(), "gid_map", inside.gid, outside.gid, 1);
+}
+
+/* For root, with all ids: a child that stays outside writes the maps. */
+static int enter_as_root(void)
+{
+	int ready[2], status = 0;
+	char byte = 0;
+	pid_t self = getpid();
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return errno;
+	pid_t child = fork();
+	if (child < 0)
+		return errno;
+	if (child == 0) {
+		close(ready[1]);
+		int err = read(ready[0], &byte, 1) == 1 ? 0 : ECANCELED;
+		if (!err)
+			err = write_map(self, "uid_map", 0, 0, UINT32_MAX);
+		if (!err)
+			err = write_map(self, "gid_map", 0, 0, UINT32_MAX);
+		_exit(err);
+	}
+	int err = unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 ? errno : 0;
+	if (!err && write(ready[1], &byte, 1) != 1)
+		err = errno;
+	close(ready[0]);
+	close(ready[1]);
+	if (waitpid(child, &status, 0) < 0)
+		return errno;
+	return err ? err : WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+}
+
+static int mount_own(void)
+{
+	if (mount("binfmt_misc", DIR_MISC, "binfmt_misc", 0, NULL) == 0)
+		return 0;
+	fprintf(stderr,
+	    "metic: no binfmt_misc in a user namespace: %s (it needs Linux "
+	    "6.7 or newer)\n",
+	    strerror(errno));
+	return EXIT_METIC;
+}
+
+/*
+ * Only root of its namespace may register. A user who wants to stay himself
+ * goes on into a second namespace below the first, which inherits the
+ * registration.
+ */
 static int do_user(const struct request *r)
 {
 	static char shell[] = "/bin/sh";
 	char *just_shell[] = { shell, NULL }, line[1024];
 	char **argv = *r->command ? r->command : just_shell;
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
+	const struct ids me = { geteuid(), getegid() }, root = { 0, 0 };
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return fail("a user namespace of your own", errno);
-	int status = write_ids(r, uid, gid);
+	int err = me.uid ? enter_mapped(root, me) : enter_as_root();
+	if (err)
+		return fail("a user namespace", err);
+	int status = mount_own();
+	if (!status)
+		status = register_self(true, line, sizeof(line));
 	if (status)
 		return status;
-	if (mount("binfmt_misc", DIR_MISC, "binfmt_misc", 0, NULL) < 0) {
-		fprintf(stderr,
-		    "metic: no binfmt_misc in a user namespace: %s (it needs "
-		    "Linux 6.7 or newer)\n",
-		    strerror(errno));
-		return EXIT_METIC;
+	if (me.uid && !r->root) {
+		err = enter_mapped(me, root);
+		if (err)
+			return fail("a second user namespace", err);
 	}
-	status = register_self(true, line, sizeof(line));
-	if (status)
-		return status;
 	execvp(argv[0], argv);
 	fprintf(stderr, "metic: %s: %s\n", argv[0], strerror(errno));
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;

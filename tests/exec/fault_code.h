@@ -88,7 +88,7 @@ static const struct fc_insn fc_insns[] = {
 	{ "all ones", 0xffffffff, FC_WORD, 4, false },
 	{ "c.unimp", 0, FC_WORD, 2, false },
 	{ "unimp", 0xc0001073, FC_WORD, 4, false },
-	{ "reserved c", 0x9c41, FC_WORD, 2, false },
+	{ "reserved c", 0x9c79, FC_WORD, 2, false },
 	{ "c.lwsp zero", 0x4002, FC_WORD, 2, false },
 	{ "custom-0", 0x0000000b, FC_WORD, 4, false },
 	{ "mret", 0x30200073, FC_WORD, 4, false },

@@ -86,7 +86,7 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 		break;
 	default: break;
 	}
-	if (t->pending || t->restart || t->suspended)
+	if (t->pending || t->self_sig || t->restart || t->suspended)
 		signal_deliver(t);
 	if (!t->leaving && !t->p->ending)
 		return VM_RESUME;

@@ -247,6 +247,8 @@ struct linux_process {
 	unsigned nfds;
 
 	struct signal_host *sighost; /* the host's dispositions, signal.c */
+	struct signal_held *held; /* blocked by the guest only, signal_held.c */
+	_Atomic u64 handled; /* standard signals that have a guest handler */
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
@@ -269,7 +271,15 @@ struct linux_task {
 	 */
 	volatile int pending; /* signal number; read by safe_syscall6 */
 	siginfo_t pending_info;
+	/* One that the guest sent itself, see signal_to_self. */
+	int self_sig;
+	siginfo_t self_info;
 	u64 sigmask; /* as the guest set it */
+	/*
+	 * The host's mask, or all signals. Between a handler's start and its
+	 * next system call it may lack some of sigmask's.
+	 */
+	u64 host_mask;
 	u64 suspend_mask; /* mask to restore after a sigsuspend-like call */
 	bool suspended; /* suspend_mask is meaningful */
 	struct linux_altstack altstack;

@@ -9,6 +9,7 @@
 #include "runtime/user/convert.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/signal.h"
 
 #define SIGSET_SIZE 8 /* of the kernel's sigset_t */
 #define EPOLL_BATCH 128 /* events of one epoll_wait; more stay queued */
@@ -37,8 +38,18 @@ static i64 mask_leave(struct linux_task *t, i64 r)
 	if (t->suspended && !(r == -EINTR && t->pending)) {
 		t->sigmask = t->suspend_mask;
 		t->suspended = false;
+		if (!t->pending)
+			signal_sync_mask(t);
 	}
 	return r;
+}
+
+/* What the waiting mask lets through at once ends the wait. */
+static i64 wait_masked(struct linux_task *t, long nr, const u64 a[6])
+{
+	if (t->suspended && held_look(t))
+		return -EINTR;
+	return host_wait(t, nr, a);
 }
 
 /*
@@ -60,7 +71,7 @@ static i64 masked_wait(
 		b[at] = (u64)(uintptr_t)&host;
 		b[at + 1] = SIGSET_SIZE;
 	}
-	return mask_leave(t, host_wait(t, nr, b));
+	return mask_leave(t, wait_masked(t, nr, b));
 }
 
 i64 sys_ppoll(struct linux_task *t, const u64 a[6])
@@ -90,7 +101,7 @@ static i64 pair_masked_wait(struct linux_task *t, long nr, const u64 a[6])
 		pair[1] = SIGSET_SIZE;
 		b[5] = (u64)(uintptr_t)pair;
 	}
-	return mask_leave(t, host_wait(t, nr, b));
+	return mask_leave(t, wait_masked(t, nr, b));
 }
 
 i64 sys_pselect6(struct linux_task *t, const u64 a[6])

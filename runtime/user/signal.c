@@ -8,8 +8,12 @@
  *     stays in the kernel until this one is delivered. If the mask was
  *     opened in between, the second one is given back to the kernel;
  *   - SIGSEGV, SIGBUS and SIGNAL_KICK are never blocked on the host: metic
- *     lives by them. Sent by kill while the guest blocks them, they are
- *     delivered all the same (the one known difference).
+ *     lives by them. Sent by kill while the guest blocks them, they wait in
+ *     signal_held.c;
+ *   - a handler's mask reaches the host with the next system call, if all
+ *     that it adds are standard signals with handlers: most handlers make
+ *     none, and return to the old mask. One that comes meanwhile is given
+ *     back to the kernel, and the mask is set then.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -35,8 +39,6 @@ struct signal_host {
 
 #define HOST_SA_RESTORER 0x04000000u
 #define HOST_SIG(n) ((void (*)(int, siginfo_t *, void *))(uintptr_t)(n))
-#define NEVER_BLOCKED \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGNAL_KICK))
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 extern char safe_syscall_start[], safe_syscall_end[];
@@ -53,28 +55,53 @@ static i64 call4(long nr, u64 a, u64 b, u64 c, u64 d)
 
 u64 signal_host_mask(u64 guest)
 {
-	return guest & ~NEVER_BLOCKED;
+	return guest & ~SIGNAL_NEVER_BLOCKED;
 }
 
 u64 signal_host_set(u64 mask)
 {
+	struct linux_task *t = linux_current();
 	u64 old = 0;
 	mask = signal_host_mask(mask);
+	/* Before the call: a handler that runs after it says "all". */
+	if (t)
+		t->host_mask = mask;
 	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, (u64)&old, 8);
 	return old;
+}
+
+void signal_sync_mask(struct linux_task *t)
+{
+	if (t->host_mask != signal_host_mask(t->sigmask))
+		signal_host_set(t->sigmask);
 }
 
 void signal_set_mask(struct linux_task *t, u64 mask)
 {
 	t->sigmask = mask & ~UNBLOCKABLE;
-	signal_host_set(t->sigmask);
+	signal_sync_mask(t);
+	signal_put_back(t);
+	held_look(t);
 }
 
-/* Give a signal back to the kernel, to come again when it is unblocked. */
-static void requeue(struct linux_task *t, siginfo_t *si)
+/* One that was sent to the thread goes to the thread. */
+void signal_requeue(struct linux_task *t, siginfo_t *si)
 {
-	call4(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)t->tid,
-	    (u64)si->si_signo, (u64)si);
+	if (si->si_code == SI_TKILL)
+		call4(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)t->tid,
+		    (u64)si->si_signo, (u64)si);
+	else
+		call4(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)si->si_signo,
+		    (u64)si, 0);
+}
+
+void signal_put_back(struct linux_task *t)
+{
+	if (t->pending <= 0 || !(t->sigmask & SIGNAL_BIT(t->pending)))
+		return;
+	siginfo_t si = t->pending_info;
+	t->pending = 0;
+	signal_requeue(t, &si);
 }
 
 /* A system call that has not begun, or is to be restarted, returns. */
@@ -88,6 +115,14 @@ static void leave_safe_syscall(ucontext_t *uc)
 #else
 	(void)uc;
 #endif
+}
+
+/* The mask when the host's handler has returned. */
+static void return_to_mask(struct linux_task *t, ucontext_t *uc, u64 mask)
+{
+	mask = signal_host_mask(mask);
+	t->host_mask = mask;
+	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
 }
 
 static void on_host_signal(int sig, siginfo_t *si, void *ctx)
@@ -112,14 +147,23 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 	    si->si_value.sival_ptr == t->p) {
 		if (!t->pending)
 			t->pending = -1;
+	} else if ((t->sigmask & SIGNAL_BIT(sig)) &&
+	    (SIGNAL_BIT(sig) & SIGNAL_NEVER_BLOCKED)) {
+		held_add(t, si);
+		if (!t->pending)
+			t->pending = -1; /* another thread may want it */
+	} else if (t->sigmask & SIGNAL_BIT(sig)) {
+		signal_requeue(t, si);
+		return_to_mask(t, uc, t->pending ? ~(u64)0 : t->sigmask);
+		errno = saved_errno;
+		return;
 	} else if (t->pending > 0) {
-		requeue(t, si);
+		signal_requeue(t, si);
 	} else {
 		t->pending_info = *si;
 		t->pending = sig;
 	}
-	u64 all = signal_host_mask(~(u64)0);
-	memcpy(&uc->uc_sigmask, &all, sizeof(all));
+	return_to_mask(t, uc, ~(u64)0);
 	leave_safe_syscall(uc);
 	exec_request(t->v, REQ_EVENT);
 	errno = saved_errno;
@@ -148,7 +192,12 @@ int signal_host_action(struct linux_process *p, int sig)
 		.restorer = signal_restorer,
 		.mask = signal_host_mask(~(u64)0),
 	};
-	bool ours = SIGNAL_BIT(sig) & NEVER_BLOCKED;
+	u64 std = SIGNAL_BIT(sig) & 0x7fffffff & ~SIGNAL_NEVER_BLOCKED;
+	if (g->handler > 1)
+		atomic_fetch_or(&p->handled, std);
+	else
+		atomic_fetch_and(&p->handled, ~std);
+	bool ours = SIGNAL_BIT(sig) & SIGNAL_NEVER_BLOCKED;
 	if (ours || g->handler > 1)
 		act.handler = on_host_signal;
 	else
@@ -174,10 +223,10 @@ void signal_inherit(struct linux_process *p)
 int signal_init(struct linux_process *p)
 {
 	p->sighost = calloc(1, sizeof(*p->sighost));
-	if (!p->sighost)
+	if (!p->sighost || held_init(p) < 0)
 		return -ENOMEM;
 	for (int s = 1; s <= LINUX_NSIG; s++) {
-		if (!(SIGNAL_BIT(s) & NEVER_BLOCKED))
+		if (!(SIGNAL_BIT(s) & SIGNAL_NEVER_BLOCKED))
 			continue;
 		int r = signal_host_action(p, s);
 		if (r)
@@ -197,6 +246,8 @@ void signal_fini(struct linux_process *p)
 			    SYS_rt_sigaction, (u64)s, (u64)&h->saved[s], 0, 8);
 	free(h);
 	p->sighost = NULL;
+	free(p->held);
+	p->held = NULL;
 }
 
 void signal_before_exec(struct linux_task *t)
@@ -206,16 +257,17 @@ void signal_before_exec(struct linux_task *t)
 		.restorer = signal_restorer };
 	u64 mask = t->sigmask;
 	for (int s = 1; s <= LINUX_NSIG; s++)
-		if ((SIGNAL_BIT(s) & NEVER_BLOCKED) &&
+		if ((SIGNAL_BIT(s) & SIGNAL_NEVER_BLOCKED) &&
 		    t->p->action[s].handler == 1)
 			call4(SYS_rt_sigaction, (u64)s, (u64)&ign, 0, 8);
 	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, 0, 8);
+	held_give_back(t);
 }
 
 void signal_after_exec(struct linux_task *t)
 {
 	for (int s = 1; s <= LINUX_NSIG; s++)
-		if (SIGNAL_BIT(s) & NEVER_BLOCKED)
+		if (SIGNAL_BIT(s) & SIGNAL_NEVER_BLOCKED)
 			signal_host_action(t->p, s);
 	signal_host_set(t->sigmask);
 }
@@ -347,10 +399,27 @@ static struct linux_sigaction take_action(struct linux_process *p, int sig)
 	return act;
 }
 
+/*
+ * After a delivery: the host's mask becomes the guest's, or stays (or becomes
+ * again) what it was before it, see above.
+ */
+static void open_mask(struct linux_task *t, u64 before)
+{
+	u64 want = signal_host_mask(t->sigmask);
+	before = signal_host_mask(before);
+	if (!(before & ~want) &&
+	    !(want & ~before & ~atomic_load(&t->p->handled)))
+		want = before;
+	if (t->host_mask != want)
+		signal_host_set(want);
+	signal_put_back(t);
+}
+
 void signal_force(struct linux_task *t, const siginfo_t *info)
 {
 	int sig = info->si_signo;
 	struct linux_sigaction act = take_action(t->p, sig);
+	u64 before = t->suspended ? ~(u64)0 : t->sigmask;
 
 	if (act.handler <= 1 || (t->sigmask & SIGNAL_BIT(sig)) ||
 	    enter_handler(t, info, &act)) {
@@ -359,7 +428,7 @@ void signal_force(struct linux_task *t, const siginfo_t *info)
 		signal_die(t->p, act.handler > 1 ? SIGSEGV : sig);
 		return;
 	}
-	signal_host_set(t->sigmask);
+	open_mask(t, before);
 }
 
 void signal_fault(struct linux_task *t, int sig, int code, gva_t addr)
@@ -401,19 +470,42 @@ static void deliver_one(struct linux_task *t, const siginfo_t *info)
 	}
 }
 
+/* The next signal to deliver, or 0; those of the host are closed then. */
+static int next_signal(struct linux_task *t, siginfo_t *info)
+{
+	int sig = t->pending;
+	if (sig) {
+		if (t->host_mask != signal_host_mask(~(u64)0))
+			signal_host_set(~(u64)0);
+		sig = t->pending;
+		*info = t->pending_info;
+		t->pending = 0;
+	} else {
+		sig = t->self_sig;
+		*info = t->self_info;
+		t->self_sig = 0;
+	}
+	if (sig >= 0)
+		return sig;
+	held_pass_on(t);
+	sig = held_take(t, t->sigmask, info);
+	if (sig)
+		held_look(t); /* is there more? */
+	return sig;
+}
+
 void signal_deliver(struct linux_task *t)
 {
-	while (t->pending && !t->p->ending) {
-		signal_host_set(~(u64)0);
-		int sig = t->pending;
-		siginfo_t info = t->pending_info;
-		t->pending = 0;
+	while ((t->pending || t->self_sig) && !t->p->ending) {
+		siginfo_t info;
+		u64 before = t->suspended ? ~(u64)0 : t->sigmask;
+		int sig = next_signal(t, &info);
 		if (sig > 0)
 			deliver_one(t, &info);
 		if (t->p->ending)
 			return;
 		/* The next one may arrive right here. */
-		signal_host_set(t->sigmask);
+		open_mask(t, before);
 	}
 	if (t->restart) {
 		rewind_syscall(t);
@@ -423,6 +515,27 @@ void signal_deliver(struct linux_task *t)
 		t->suspended = false;
 		signal_set_mask(t, t->suspend_mask);
 	}
+}
+
+bool signal_to_self(struct linux_task *t, int sig, int si_code)
+{
+	struct linux_process *p = t->p;
+
+	if (sig < 1 || sig > LINUX_NSIG || (t->sigmask & SIGNAL_BIT(sig)) ||
+	    t->pending || t->self_sig)
+		return false;
+	pthread_mutex_lock(&p->sig_lock);
+	bool handled = p->action[sig].handler > 1;
+	pthread_mutex_unlock(&p->sig_lock);
+	if (!handled)
+		return false;
+	memset(&t->self_info, 0, sizeof(t->self_info));
+	t->self_info.si_signo = sig;
+	t->self_info.si_code = si_code;
+	t->self_info.si_pid = t->leader ? t->tid : getpid();
+	t->self_info.si_uid = getuid();
+	t->self_sig = sig;
+	return true;
 }
 
 /* --- safe system calls --------------------------------------------------- */

@@ -12,9 +12,12 @@
 
 #include "runtime/user/linux.h"
 
-/* Reserved to metic: stops threads that block in a system call. */
+/* Stops threads that block in a system call; with SI_QUEUE and our value. */
 #define SIGNAL_KICK 64
 #define SIGNAL_BIT(sig) ((u64)1 << ((sig)-1))
+/* Never blocked on the host: metic lives by them (signal_held.c). */
+#define SIGNAL_NEVER_BLOCKED \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGNAL_KICK))
 
 /*
  * Signals ignored on the host are ignored by the new program, as execve has
@@ -38,6 +41,36 @@ bool signal_on_altstack(const struct linux_task *t);
 u64 signal_host_set(u64 mask);
 /* Set t's guest mask and the host's with it. Called on t's thread. */
 void signal_set_mask(struct linux_task *t, u64 mask);
+/* Make the host's mask t's guest mask, if it is not. */
+void signal_sync_mask(struct linux_task *t);
+/* Give a signal back to the kernel, to come again when it is unblocked. */
+void signal_requeue(struct linux_task *t, siginfo_t *si);
+/* What waits in t->pending goes back if the guest's mask blocks it. */
+void signal_put_back(struct linux_task *t);
+/*
+ * The guest's thread sends itself sig: true if that is done, false if the
+ * host must do it. si_code is SI_USER or SI_TKILL.
+ */
+bool signal_to_self(struct linux_task *t, int sig, int si_code);
+
+/* --- signal_held.c: blocked by the guest, but not by the host ------------- */
+
+int held_init(struct linux_process *p);
+/* In the host's handler: keep *si until a thread of p unblocks it. */
+void held_add(struct linux_task *t, const siginfo_t *si);
+/* Take one that t may get under `mask`: its number, or 0. */
+int held_take(struct linux_task *t, u64 mask, siginfo_t *info);
+/* Those that are there for t, blocked or not. */
+u64 held_set(struct linux_task *t);
+/* Hand those for any thread to one that does not block them. */
+void held_pass_on(struct linux_task *t);
+/*
+ * Does t's mask let some through? They are looked at when t's system call
+ * ends; true.
+ */
+bool held_look(struct linux_task *t);
+/* Give all back to the kernel: the host's mask is the guest's now. */
+void held_give_back(struct linux_task *t);
 
 /* Deliver what is pending; finish an interrupted system call. */
 void signal_deliver(struct linux_task *t);

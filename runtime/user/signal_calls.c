@@ -18,21 +18,6 @@ int signal_get_mask(struct linux_task *t, gva_t gva, u64 size, u64 *mask)
 	return guest_get(t, *mask, gva);
 }
 
-/*
- * The signal that waits in t->pending was unblocked when it came. If the new
- * mask blocks it, it goes back to the kernel's queue.
- */
-static void put_back_if_blocked(struct linux_task *t)
-{
-	if (t->pending <= 0 || !(t->sigmask & SIGNAL_BIT(t->pending)))
-		return;
-	siginfo_t si = t->pending_info;
-	const u64 a[6] = { (u64)getpid(), (u64)t->tid, (u64)t->pending,
-		(u64)&si };
-	t->pending = 0;
-	host_call(SYS_rt_tgsigqueueinfo, a);
-}
-
 i64 sys_rt_sigprocmask(struct linux_task *t, const u64 a[6])
 {
 	u64 old = t->sigmask, set, mask;
@@ -52,7 +37,6 @@ i64 sys_rt_sigprocmask(struct linux_task *t, const u64 a[6])
 		default: return -EINVAL;
 		}
 		signal_set_mask(t, mask);
-		put_back_if_blocked(t);
 	}
 	return a[2] ? guest_put(t, a[2], old) : 0;
 }
@@ -65,6 +49,7 @@ i64 sys_rt_sigpending(struct linux_task *t, const u64 a[6])
 	if (a[1] > sizeof(set))
 		return -EINVAL;
 	host_call(SYS_rt_sigpending, b);
+	set |= held_set(t) & t->sigmask;
 	return guest_write(t, a[0], &set, a[1]);
 }
 
@@ -78,6 +63,8 @@ i64 sys_rt_sigsuspend(struct linux_task *t, const u64 a[6])
 	t->sigmask = mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 	t->suspend_mask = old;
 	t->suspended = true;
+	if (held_look(t))
+		return -EINTR;
 	i64 res = safe_syscall(t, SYS_rt_sigsuspend, (u64)&host, (u64)8, (u64)0,
 	    (u64)0, (u64)0, (u64)0);
 	if (res == SYS_RESTART) {
@@ -87,6 +74,26 @@ i64 sys_rt_sigsuspend(struct linux_task *t, const u64 a[6])
 		return SYS_RESTART_ALWAYS;
 	}
 	return res;
+}
+
+/* Those that wait in metic first, then those that wait in the kernel. */
+i64 sys_rt_sigtimedwait(struct linux_task *t, const u64 a[6])
+{
+	siginfo_t info;
+	u64 set;
+	int r = signal_get_mask(t, a[0], a[3], &set);
+	if (r)
+		return r;
+	int sig = held_take(t, ~set, &info);
+	if (!sig)
+		return host_wait(t, SYS_rt_sigtimedwait, a);
+	return a[1] && guest_put(t, a[1], info) ? -EFAULT : sig;
+}
+
+i64 sys_gettid(struct linux_task *t, const u64 a[6])
+{
+	(void)a;
+	return t->tid;
 }
 
 /* --- actions ------------------------------------------------------------- */
@@ -199,7 +206,6 @@ i64 sys_rt_sigreturn(struct linux_task *t, const u64 a[6])
 	/* As the kernel: an altstack that cannot be set is left as it is. */
 	set_altstack(t, &ss);
 	signal_set_mask(t, mask);
-	put_back_if_blocked(t);
 	return SYS_NO_RETURN;
 }
 
@@ -226,24 +232,41 @@ static bool die_by_own_hand(struct linux_task *t, int sig)
 	return true;
 }
 
+static pid_t own_pid(const struct linux_task *t)
+{
+	return t->leader ? t->tid : getpid();
+}
+
+/* The main thread is the kernel's first choice, if it takes the signal. */
 i64 sys_kill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[0] == getpid() && die_by_own_hand(t, (int)a[1]))
-		return SYS_NO_RETURN;
+	if ((pid_t)a[0] == own_pid(t)) {
+		if (t->leader && signal_to_self(t, (int)a[1], SI_USER))
+			return 0;
+		if (die_by_own_hand(t, (int)a[1]))
+			return SYS_NO_RETURN;
+	}
 	return host_call(SYS_kill, a);
 }
 
 i64 sys_tkill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[0] == t->tid && die_by_own_hand(t, (int)a[1]))
-		return SYS_NO_RETURN;
+	if ((pid_t)a[0] == t->tid) {
+		if (signal_to_self(t, (int)a[1], SI_TKILL))
+			return 0;
+		if (die_by_own_hand(t, (int)a[1]))
+			return SYS_NO_RETURN;
+	}
 	return host_call(SYS_tkill, a);
 }
 
 i64 sys_tgkill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[0] == getpid() && (pid_t)a[1] == t->tid &&
-	    die_by_own_hand(t, (int)a[2]))
-		return SYS_NO_RETURN;
+	if ((pid_t)a[1] == t->tid && (pid_t)a[0] == own_pid(t)) {
+		if (signal_to_self(t, (int)a[2], SI_TKILL))
+			return 0;
+		if (die_by_own_hand(t, (int)a[2]))
+			return SYS_NO_RETURN;
+	}
 	return host_call(SYS_tgkill, a);
 }

@@ -8,6 +8,7 @@
  */
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/signal.h"
 #include "runtime/user/strace.h"
 
 #include <fcntl.h>
@@ -160,6 +161,9 @@ i64 syscall_dispatch(struct linux_task *t, u64 nr, const u64 a[6])
 {
 	const struct syscall_row *row = t->p->abi->syscall(nr);
 
+	/* A handler's mask counts from now on, see signal.c. */
+	if (!row || row->fn != sys_rt_sigreturn)
+		signal_sync_mask(t);
 	if (unlikely(t->p->strace_fd >= 0))
 		return traced(t, row, nr, a);
 	if (unlikely(!row || !row->fn))

@@ -113,10 +113,21 @@ static void test_timedwait(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* Again and again: the first may come before the call that is to sleep. */
 static void alarm_in(int ms)
 {
-	struct itimerval it = { { 0, 0 }, { ms / 1000, ms % 1000 * 1000 } };
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	struct itimerval it = { tv, tv };
 	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+}
+
+static int alarm_off(void)
+{
+	struct itimerval it = { { 0, 0 }, { 0, 0 } };
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	int n = count;
+	count = 0;
+	return n;
 }
 
 static int pipe_fds[2];
@@ -135,23 +146,26 @@ static void test_restart(void)
 	install(SIGALRM, on_signal, 0);
 	count = 0;
 	alarm_in(20);
-	CHECK(read(pipe_fds[0], &c, 1) < 0 && errno == EINTR && count == 1);
+	CHECK(read(pipe_fds[0], &c, 1) < 0 && errno == EINTR);
+	CHECK(alarm_off() >= 1);
 	install(SIGALRM, on_alarm_write, SA_RESTART);
 	alarm_in(20);
-	CHECK(read(pipe_fds[0], &c, 1) == 1 && c == 'x' && count == 2);
+	CHECK(read(pipe_fds[0], &c, 1) == 1 && c == 'x');
+	CHECK(alarm_off() >= 1);
 	/* Never restarted, whatever the flags say. */
 	alarm_in(20);
-	CHECK(poll(NULL, 0, 1000) < 0 && errno == EINTR && count == 3);
-	CHECK(read(pipe_fds[0], &c, 1) == 1);
-	struct timespec ts = { 1, 0 }, left = { 9, 9 };
+	CHECK(poll(NULL, 0, 10000) < 0 && errno == EINTR);
+	CHECK(alarm_off() >= 1);
+	struct timespec ts = { 1000, 0 }, left = { 9, 9 };
 	alarm_in(20);
 	CHECK(nanosleep(&ts, &left) < 0 && errno == EINTR);
-	CHECK(left.tv_sec == 0 && left.tv_nsec > 500000000);
-	CHECK(read(pipe_fds[0], &c, 1) == 1);
+	CHECK(alarm_off() >= 1);
+	CHECK(left.tv_sec > 900 && left.tv_sec < 1000);
 	/* Ignored signals interrupt nothing. */
 	install(SIGALRM, SIG_IGN, 0);
 	alarm_in(5);
 	CHECK(poll(NULL, 0, 30) == 0);
+	alarm_off();
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
 }
@@ -162,22 +176,30 @@ static void test_suspend(void)
 	sigemptyset(&none);
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
+	struct timespec zero = { 0, 0 };
 	install(SIGALRM, on_signal, SA_RESTART);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	count = 0;
 	for (int i = 0; i < 20; i++) {
 		alarm_in(1);
 		CHECK(sigsuspend(&none) < 0 && errno == EINTR);
-		CHECK(count == i + 1);
+		CHECK(count == 1);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		alarm_off();
+		while (sigtimedwait(&set, NULL, &zero) > 0)
+			;
 		sigprocmask(SIG_BLOCK, NULL, &now);
 		CHECK(sigismember(&now, SIGALRM));
 	}
 	raise(SIGALRM); /* pending before */
-	CHECK(sigsuspend(&none) < 0 && errno == EINTR && count == 21);
+	CHECK(sigsuspend(&none) < 0 && errno == EINTR && count == 1);
 	struct timespec ts = { 5, 0 };
 	alarm_in(5);
 	CHECK(ppoll(NULL, 0, &ts, &none) < 0 && errno == EINTR);
-	CHECK(count == 22);
+	CHECK(count == 2);
+	alarm_off();
+	while (sigtimedwait(&set, NULL, &zero) > 0)
+		;
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -290,9 +312,12 @@ static void test_loop(void)
 	CHECK(count >= 50 && x == 1.0);
 }
 
+static volatile int sender_done;
+
+/* Until it is told: signals merge while the receiver does not run. */
 static void *sender(void *arg)
 {
-	for (int i = 0; i < 200; i++) {
+	while (!sender_done) {
 		pthread_kill(*(pthread_t *)arg, SIGUSR1);
 		usleep(50);
 	}
@@ -303,7 +328,6 @@ static void *sender(void *arg)
 static void test_race(void)
 {
 	pthread_t th, self = pthread_self();
-	sigset_t set, none;
 	char c;
 	int fds[2];
 	CHECK(pipe(fds) == 0);
@@ -315,10 +339,8 @@ static void test_race(void)
 		CHECK(read(fds[0], &c, 1) < 0 && errno == EINTR);
 		CHECK(count > before);
 	}
+	sender_done = 1;
 	CHECK(pthread_join(th, NULL) == 0);
-	sigemptyset(&none);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -363,7 +385,7 @@ static void test_timer(void)
 {
 	timer_t id;
 	struct sigevent ev;
-	struct itimerspec it = { { 0, 0 }, { 0, 5000000 } };
+	struct itimerspec it = { { 0, 5000000 }, { 0, 5000000 } };
 	struct sigaction sa;
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = on_info;
@@ -376,10 +398,10 @@ static void test_timer(void)
 	CHECK(timer_create(CLOCK_MONOTONIC, &ev, &id) == 0);
 	count = value = 0;
 	CHECK(timer_settime(id, 0, &it, NULL) == 0);
-	struct timespec ts = { 5, 0 };
+	struct timespec ts = { 500, 0 };
 	CHECK(nanosleep(&ts, NULL) < 0 && errno == EINTR);
-	CHECK(count == 1 && value == 1234);
 	timer_delete(id);
+	CHECK(count >= 1 && value == 1234);
 }
 
 int main(void)

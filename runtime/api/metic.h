@@ -112,7 +112,7 @@ struct metic_config {
 	/*
 	 * Host command that runs a guest program that this one executes, e.g.
 	 * { "/usr/bin/metic", "run", NULL }; -0 ARGV0 PATH ARGS are appended.
-	 * NULL: such an execve fails with ENOEXEC.
+	 * NULL: left to the host's kernel, which may have binfmt_misc.
 	 */
 	const char *const *rerun;
 };

@@ -228,7 +228,8 @@ static int make_room(bool replace)
 static int register_self(bool replace, char *line, size_t size)
 {
 	char self[PATH_MAX];
-	if (!self_path(self, sizeof(self)) || !strncmp(self, "/proc/", 6)) {
+	if (!self_path(NULL, self, sizeof(self)) ||
+	    !strncmp(self, "/proc/", 6)) {
 		fputs("metic: cannot find out where I am installed\n", stderr);
 		return EXIT_METIC;
 	}

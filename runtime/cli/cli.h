@@ -9,6 +9,7 @@
 #include <metic.h>
 
 #define DEFAULT_SYSROOT "/usr/riscv64-linux-gnu"
+#define GDB_PORT "1234" /* as qemu and many a tutorial have it */
 
 /* Exit statuses of metic's own, see show_help. */
 enum {
@@ -63,9 +64,10 @@ const char *nearest(const char *word, const char *const *names);
 int run_program(const struct options *o);
 /*
  * The host path by which this metic can be executed again, into buf: also in
- * a chroot that does not contain it, also without /proc. NULL: none.
+ * a chroot that does not contain it, also without /proc. NULL: none. prog:
+ * the program as it was given, or NULL.
  */
-const char *self_path(char *buf, size_t n);
+const char *self_path(const char *prog, char *buf, size_t n);
 bool is_dir(const char *path);
 
 /* True if metic was started by a name of qemu-user's for our guest. */

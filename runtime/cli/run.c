@@ -105,10 +105,10 @@ static bool same_file(const char *path, const struct stat *st)
 
 /*
  * In a chroot the link names a file that is not there, or is another one: the
- * link itself can be executed then. Without /proc what the kernel was given
- * is the best guess.
+ * link itself can be executed then. Without /proc the kernel's word is left,
+ * which for an interpreter is the program's name.
  */
-const char *self_path(char *buf, size_t n)
+const char *self_path(const char *prog, char *buf, size_t n)
 {
 	static const char link[] = "/proc/self/exe";
 	struct stat st;
@@ -119,7 +119,8 @@ const char *self_path(char *buf, size_t n)
 	}
 	const char *given = (const char *)getauxval(AT_EXECFN);
 	char resolved[PATH_MAX];
-	if (!given || !realpath(given, resolved) || access(resolved, X_OK) < 0)
+	if (!given || (prog && !strcmp(given, prog)) ||
+	    !realpath(given, resolved) || access(resolved, X_OK) < 0)
 		return NULL;
 	snprintf(buf, n, "%s", resolved);
 	return buf;
@@ -397,7 +398,9 @@ int run_program(const struct options *o)
 	c.sysroot = root;
 	c.stack_size = o->stack_value;
 	c.uname_release = o->uname;
-	c.rerun = make_rerun(&rerun, o, self_path(self, sizeof(self)), root);
+	c.gdb = o->gdb && !*o->gdb ? GDB_PORT : o->gdb;
+	c.rerun = make_rerun(
+	    &rerun, o, self_path(o->args[0], self, sizeof(self)), root);
 	if (o->verbose)
 		say(&out, "metic: running %s, sysroot %s\n", c.prog,
 		    root ? root : "none");

@@ -214,8 +214,8 @@ static int run_program(struct linux_task *t, const char *host,
 		return kind;
 	if (kind == KIND_NATIVE)
 		return host_execve(t, host, argv->s, envp->s);
-	if (!p->cfg.rerun)
-		return -ENOEXEC;
+	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
+		return host_execve(t, host, argv->s, envp->s);
 	int r = rerun_vector(p, host, argv, &cmd);
 	if (r == 0)
 		r = host_execve(t, cmd.s[0], cmd.s, envp->s);

@@ -41,7 +41,7 @@ struct linux_config {
 	/*
 	 * Host command that runs another guest program, NULL-terminated; its
 	 * own options, then "-0" argv0 path args... are appended by execve.
-	 * NULL: execve of a guest program fails with ENOEXEC.
+	 * NULL: execve of a guest program is left to the host's kernel.
 	 */
 	const char *const *rerun;
 	bool strace;

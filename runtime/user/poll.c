@@ -6,13 +6,17 @@
  * because of the wait begins under the waiting mask and returns to the old
  * one, as in the kernel.
  */
+#include <stdlib.h>
+
 #include "runtime/user/convert.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
 #include "runtime/user/signal.h"
 
 #define SIGSET_SIZE 8 /* of the kernel's sigset_t */
-#define EPOLL_BATCH 128 /* events of one epoll_wait; more stay queued */
+#define EVENTS_MAX ((i32)(INT_MAX / sizeof(struct generic_epoll_event)))
+#define EPOLL_BATCH 128 /* events that need no allocation */
+#define EPOLL_MOST (1 << 20) /* of one wait: no process has more files */
 
 /* --- the waiting mask ---------------------------------------------------- */
 
@@ -131,28 +135,50 @@ i64 sys_epoll_ctl(struct linux_task *t, const u64 a[6])
 	return host_call(SYS_epoll_ctl, b);
 }
 
-/*
- * Both forms of epoll_pwait; they differ in what a[3] is. More events than
- * EPOLL_BATCH are never returned at once: the rest stay queued for the next
- * wait, which the interface allows.
- */
+/* The n events at ev, in the guest's layout, to the guest's array at to. */
+static i64 put_events(
+    struct linux_task *t, gva_t to, const struct epoll_event *ev, i64 n)
+{
+	struct generic_epoll_event g[EPOLL_BATCH];
+
+	for (i64 done = 0; done < n;) {
+		i64 k = MIN(n - done, EPOLL_BATCH);
+		for (i64 i = 0; i < k; i++)
+			epoll_to_generic(&g[i], &ev[done + i]);
+		if (guest_write(t, to + (u64)done * sizeof(g[0]), g,
+			(size_t)k * sizeof(g[0])))
+			return -EFAULT;
+		done += k;
+	}
+	return n;
+}
+
+/* Both forms of epoll_pwait; they differ in what a[3] is. */
 static i64 epoll_wait_events(struct linux_task *t, long nr, const u64 a[6])
 {
-	struct epoll_event ev[EPOLL_BATCH];
-	struct generic_epoll_event g[EPOLL_BATCH];
-	u64 b[6];
+	struct epoll_event few[EPOLL_BATCH], *ev = few;
+	u64 b[6], max = t->p->abi->task_size;
+	i32 most = (i32)a[2];
 	i64 n;
 
+	/* What is wrong at first sight is the host kernel's to say. */
+	if (most <= 0 || most > EVENTS_MAX ||
+	    a[1] > max - (u64)most * sizeof(struct generic_epoll_event))
+		return host_wait(t, nr, a);
+	if (most > EPOLL_BATCH) {
+		most = MIN(most, EPOLL_MOST);
+		ev = malloc((size_t)most * sizeof(*ev));
+		if (!ev)
+			return -ENOMEM;
+	}
 	memcpy(b, a, sizeof(b));
 	b[1] = (u64)(uintptr_t)ev;
-	b[2] = (u64)(i64)MIN((i32)a[2], EPOLL_BATCH);
+	b[2] = (u64)most;
 	n = masked_wait(t, nr, b, 4);
-	if (n <= 0)
-		return n;
-	for (i64 i = 0; i < n; i++)
-		epoll_to_generic(&g[i], &ev[i]);
-	if (guest_write(t, a[1], g, (size_t)n * sizeof(g[0])))
-		return -EFAULT;
+	if (n > 0)
+		n = put_events(t, a[1], ev, n);
+	if (ev != few)
+		free(ev);
 	return n;
 }
 

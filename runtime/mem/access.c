@@ -3,6 +3,12 @@
 
 #include "runtime/exec/fault.h"
 
+/*
+ * Address 0 is an address as any other for a guest, and the C library's copy
+ * functions mind only on paper.
+ */
+#define ANY_ADDRESS __attribute__((no_sanitize("nonnull-attribute")))
+
 void *mem_host(struct vcpu *v, gva_t a)
 {
 	return (void *)(uintptr_t)(v->vm->mem_base + a);
@@ -15,7 +21,7 @@ static bool in_window(struct vcpu *v, gva_t a, size_t n)
 	return v->vm->as == AS_IDENTITY || (a < window && n <= window - a);
 }
 
-bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
+ANY_ADDRESS bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
 {
 	if (!n)
 		return true;
@@ -26,7 +32,7 @@ bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
 	return true;
 }
 
-bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
+ANY_ADDRESS bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
 {
 	if (!n)
 		return true;
@@ -37,7 +43,7 @@ bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
 	return true;
 }
 
-bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
+ANY_ADDRESS bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
 {
 	if (!n)
 		return true;
@@ -48,7 +54,7 @@ bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
 	return true;
 }
 
-i64 mem_strlen(struct vcpu *v, gva_t a, size_t max)
+ANY_ADDRESS i64 mem_strlen(struct vcpu *v, gva_t a, size_t max)
 {
 	if (!in_window(v, a, 1) || !fault_guard(v))
 		return -EFAULT;

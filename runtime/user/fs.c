@@ -38,15 +38,15 @@ static unsigned open_lookup_flags(u64 flags)
 static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
     char host[PATH_MAX], u64 b[6], int *fd)
 {
-	int r = path_lookup(
-	    t, (int)a[0], a[1], host, open_lookup_flags(flags) | PATH_EMPTY);
+	int r = path_lookup(t, (int)a[0], a[1], host,
+	    open_lookup_flags(flags) | PATH_EMPTY | PATH_LEAVE);
 
 	*fd = PROC_NOT_OURS;
 	memcpy(b, a, 6 * sizeof(b[0]));
-	if (r == -EFAULT)
-		return 0;
 	if (r < 0)
 		return r;
+	if (r == 1)
+		return 0;
 	if (strncmp(host, "/proc/", 6) == 0)
 		*fd = proc_open(t, host, (int)flags);
 	if (t->p->cfg.sysroot)
@@ -217,11 +217,11 @@ static i64 call_with_two_paths(
 	memcpy(b, a, sizeof(b));
 	for (int i = 0; i < 2 && t->p->cfg.sysroot; i++) {
 		int r = path_lookup(t, (int)a[2 * i], a[2 * i + 1], host[i],
-		    flags[i] | PATH_EMPTY);
+		    flags[i] | PATH_EMPTY | PATH_LEAVE);
 
 		if (r == 0)
 			b[2 * i + 1] = (u64)(uintptr_t)host[i];
-		else if (r != -EFAULT)
+		else if (r < 0)
 			return r;
 	}
 	return host_wait(t, nr, b);
@@ -258,10 +258,11 @@ i64 sys_fsconfig(struct linux_task *t, const u64 a[6])
 
 	memcpy(b, a, sizeof(b));
 	if (path && t->p->cfg.sysroot) {
-		r = path_lookup(t, (int)a[4], a[3], host, PATH_EMPTY);
+		r = path_lookup(
+		    t, (int)a[4], a[3], host, PATH_EMPTY | PATH_LEAVE);
 		if (r == 0)
 			b[3] = (u64)(uintptr_t)host;
-		else if (r != -EFAULT)
+		else if (r < 0)
 			return r;
 	}
 	return host_wait(t, SYS_fsconfig, b);

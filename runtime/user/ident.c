@@ -25,8 +25,8 @@ i64 sys_uname(struct linux_task *t, const u64 a[6])
 	strncpy(u.machine, t->p->abi->machine, sizeof(u.machine) - 1);
 	if (t->p->cfg.uname_release) {
 		memset(u.release, 0, sizeof(u.release));
-		strncpy(u.release, t->p->cfg.uname_release,
-		    sizeof(u.release) - 1);
+		strncpy(
+		    u.release, t->p->cfg.uname_release, sizeof(u.release) - 1);
 	}
 	return guest_put(t, a[0], u);
 }
@@ -93,14 +93,14 @@ i64 sys_getrlimit(struct linux_task *t, const u64 a[6])
 {
 	const u64 b[6] = { 0, a[0], 0, a[1] };
 
-	return a[1] ? sys_prlimit64(t, b) : -EFAULT;
+	return a[1] ? sys_prlimit64(t, b) : host_call(SYS_getrlimit, a);
 }
 
 i64 sys_setrlimit(struct linux_task *t, const u64 a[6])
 {
 	const u64 b[6] = { 0, a[0], a[1], 0 };
 
-	return a[1] ? sys_prlimit64(t, b) : -EFAULT;
+	return a[1] ? sys_prlimit64(t, b) : host_call(SYS_setrlimit, a);
 }
 
 /* --- prctl --------------------------------------------------------------- */

@@ -348,12 +348,15 @@ enum {
 	PATH_EMPTY = 2, /* "" is allowed (AT_EMPTY_PATH) */
 	PATH_NULL = 4, /* NULL is allowed: out becomes "" */
 	PATH_CREATE = 8, /* the last component may not exist yet */
+	PATH_LEAVE = 16, /* what is no path at all is left to the host */
 };
 
 /*
  * The host path for the guest path at `path`: absolute ones are looked up
  * in the sysroot, then on the host; relative ones stay relative (to dirfd,
- * which the caller passes on to the host). 0 or -errno.
+ * which the caller passes on to the host). 0 or -errno. With PATH_LEAVE, 1
+ * for a string that cannot be read or is too long: given the guest's own
+ * pointer, the host kernel says so after whatever else it looks at before.
  */
 int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
     unsigned flags);

@@ -47,7 +47,12 @@ i64 sys_mremap(struct linux_task *t, const u64 a[6])
 
 i64 sys_madvise(struct linux_task *t, const u64 a[6])
 {
-	return mm_madvise(t->p, a[0], a[1], (int)a[2]);
+	i64 r = mm_madvise(t->p, a[0], a[1], (int)a[2]);
+	/* Advice that does not exist is found before memory that does not. */
+	const u64 nowhere[6] = { 0, 0, a[2] };
+
+	return r == -ENOMEM && host_call(SYS_madvise, nowhere) < 0 ? -EINVAL :
+								     r;
 }
 
 /* --- calls that ask what is mapped --------------------------------------- */
@@ -66,12 +71,15 @@ i64 sys_mincore(struct linux_task *t, const u64 a[6])
 {
 	if (a[0] & (HOST_PAGE - 1))
 		return -EINVAL;
+	if (a[2] > t->p->abi->task_size)
+		return -EFAULT;
 	return guest_range(t, a[0], a[1]) ? host_call(SYS_mincore, a) : -ENOMEM;
 }
 
 i64 sys_msync(struct linux_task *t, const u64 a[6])
 {
-	if (a[0] & (HOST_PAGE - 1))
+	if ((a[0] & (HOST_PAGE - 1)) ||
+	    ((u32)a[2] & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)))
 		return -EINVAL;
 	return guest_range(t, a[0], a[1]) ?
 	    safe_syscall6(&t->pending, SYS_msync, a) :

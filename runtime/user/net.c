@@ -217,47 +217,12 @@ i64 sys_recvmmsg(struct linux_task *t, const u64 a[6])
 	return r;
 }
 
-/*
- * getsockname and getpeername: a path in the answer becomes the guest's.
- * The kernel fills a buffer of ours, as large as an address can be.
- */
-static i64 socket_name(struct linux_task *t, long nr, const u64 a[6])
-{
-	const size_t head = offsetof(struct sockaddr_un, sun_path);
-	struct {
-		struct sockaddr_un un;
-		char nul;
-	} s = { .nul = 0 };
-	socklen_t room, n = sizeof(s.un);
-	const u64 b[6] = { a[0], (u64)(uintptr_t)&s.un, (u64)(uintptr_t)&n };
-	i64 r;
-
-	if (!t->p->cfg.sysroot)
-		return host_call(nr, a);
-	if (guest_get(t, room, a[2]))
-		return -EFAULT;
-	if ((i32)room < 0)
-		return -EINVAL;
-	memset(&s, 0, sizeof(s));
-	r = host_call(nr, b);
-	if (r < 0)
-		return r;
-	if (n > sizeof(s.un) || s.un.sun_family != AF_UNIX ||
-	    s.un.sun_path[0] != '/')
-		return host_call(nr, a);
-	path_to_guest(t->p, s.un.sun_path);
-	n = (socklen_t)(head + strlen(s.un.sun_path) + 1);
-	if (guest_write(t, a[1], &s.un, MIN(n, room)) || guest_put(t, a[2], n))
-		return -EFAULT;
-	return 0;
-}
-
 i64 sys_getsockname(struct linux_task *t, const u64 a[6])
 {
-	return socket_name(t, SYS_getsockname, a);
+	return call_for_address(t, SYS_getsockname, a, 1);
 }
 
 i64 sys_getpeername(struct linux_task *t, const u64 a[6])
 {
-	return socket_name(t, SYS_getpeername, a);
+	return call_for_address(t, SYS_getpeername, a, 1);
 }

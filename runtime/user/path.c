@@ -417,7 +417,7 @@ int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
 	}
 	i64 n = guest_string(t, buf, path, sizeof(buf));
 	if (n < 0)
-		return (int)n;
+		return flags & PATH_LEAVE ? 1 : (int)n;
 	return path_translate(t->p, dirfd, buf, out, flags);
 }
 

@@ -71,7 +71,7 @@ static bool try_host(struct linux_task *t, i64 err, const u64 a[6],
 static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
     unsigned flags_at, char host[PATH_MAX], u64 b[6])
 {
-	unsigned f = PATH_EMPTY;
+	unsigned f = PATH_EMPTY | PATH_LEAVE;
 	int r;
 
 	memcpy(b, a, 6 * sizeof(b[0]));
@@ -81,7 +81,7 @@ static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
 		r = path_lookup(t, (int)a[0], a[1], host, f);
 		if (r == 0)
 			b[1] = (u64)(uintptr_t)host;
-		else if (r != -EFAULT)
+		else if (r < 0)
 			return r;
 	}
 	return host_wait(t, nr, b);
@@ -150,12 +150,12 @@ i64 sys_utimensat(struct linux_task *t, const u64 a[6])
 i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX], text[PATH_MAX];
-	i64 r =
-	    path_lookup(t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY);
+	i64 r = path_lookup(
+	    t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY | PATH_LEAVE);
 	bool proc = r == 0 && strncmp(host, "/proc/", 6) == 0;
 	u64 b[6];
 
-	if ((i32)a[3] <= 0 || r == -EFAULT || (!proc && !t->p->cfg.sysroot))
+	if ((i32)a[3] <= 0 || r == 1 || (!proc && !t->p->cfg.sysroot))
 		return host_wait(t, SYS_readlinkat, a);
 	if (r < 0)
 		return r;
@@ -190,10 +190,11 @@ i64 sys_inotify_add_watch(struct linux_task *t, const u64 a[6])
 		return host_call(SYS_inotify_add_watch, a);
 	memcpy(b, a, sizeof(b));
 	r = path_lookup(t, AT_FDCWD, a[1], host,
-	    (a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0) | PATH_EMPTY);
+	    (a[2] & IN_DONT_FOLLOW ? PATH_NOFOLLOW : 0) | PATH_EMPTY |
+		PATH_LEAVE);
 	if (r == 0)
 		b[1] = (u64)(uintptr_t)host;
-	else if (r != -EFAULT)
+	else if (r < 0)
 		return r;
 	return host_call(SYS_inotify_add_watch, b);
 }

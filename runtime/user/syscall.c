@@ -80,10 +80,10 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 	if (at >= 0 && (b[at] & AT_SYMLINK_FOLLOW))
 		flags &= ~(unsigned)PATH_NOFOLLOW;
 	r = path_lookup(t, dir >= 0 ? (int)b[dir] : AT_FDCWD, b[path], host,
-	    flags | PATH_EMPTY);
+	    flags | PATH_EMPTY | PATH_LEAVE);
 	if (r == 0)
 		b[path] = (u64)(uintptr_t)host;
-	else if (r != -EFAULT)
+	else if (r < 0)
 		return r;
 	return host_wait(t, nr, b);
 }

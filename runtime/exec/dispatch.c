@@ -81,6 +81,18 @@ static void flush(struct metic_vm *vm, u64 epoch)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+void exec_abandoned(struct vcpu *v)
+{
+	struct metic_vm *vm = v->vm;
+	struct exec *ex = vm->exec;
+	atomic_store(&v->in_code, 0);
+	bool half_done = lock_left(&ex->lock);
+	if (lock_left(&vm->lock))
+		atomic_store(&ex->flushing, false);
+	if (half_done)
+		flush(vm, atomic_load(&ex->epoch));
+}
+
 void exec_flush(struct vcpu *v)
 {
 	u64 epoch = v->flush_epoch;

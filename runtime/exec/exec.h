@@ -51,11 +51,19 @@ void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify);
 /*
  * Around fork(): exec_fork_prepare stops translation, _parent and _child
  * let it go on; in the child v is the only vCPU left and the code cache is
- * its own. Not needed for vfork-like children that share memory.
+ * its own; with `copy` it starts with what is translated now, which needs
+ * a descriptor of its own. Not needed for children that share memory.
  */
-void exec_fork_prepare(struct metic_vm *vm);
+void exec_fork_prepare(struct metic_vm *vm, bool copy);
 void exec_fork_parent(struct metic_vm *vm);
 int exec_fork_child(struct vcpu *v);
+
+/*
+ * A child that ran v in this memory on the calling thread's thread-local
+ * data is gone, perhaps killed: nothing of v's is in use any more. v is
+ * still to be freed.
+ */
+void exec_abandoned(struct vcpu *v);
 
 /* Name of an exit reason ("syscall"). */
 const char *exec_reason_name(u32 reason);

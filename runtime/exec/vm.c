@@ -76,7 +76,7 @@ static int exec_new(struct metic_vm *vm)
 		return -ENOMEM;
 	ex->vm = vm;
 	ex->lo = ~(gva_t)0;
-	pthread_mutex_init(&ex->lock, NULL);
+	lock_init(&ex->lock);
 	pthread_mutex_init(&ex->turn, NULL);
 	arena_init(&ex->meta);
 	arena_init(&ex->arena);
@@ -107,7 +107,7 @@ int vm_new(const struct guest_isa *guest, enum as_kind as, u64 as_base,
 	vm->as = as;
 	vm->mem_base = as_base;
 	vm->cfg = *cfg;
-	pthread_mutex_init(&vm->lock, NULL);
+	lock_init(&vm->lock);
 	int err = map_init(&vm->map);
 	if (!err)
 		err = fault_install();
@@ -196,12 +196,12 @@ void vcpu_free(struct vcpu *v)
 	free(v);
 }
 
-void exec_fork_prepare(struct metic_vm *vm)
+void exec_fork_prepare(struct metic_vm *vm, bool copy)
 {
 	pthread_mutex_lock(&vm->lock);
 	pthread_mutex_lock(&vm->exec->lock);
 	pthread_rwlock_rdlock(&vm->map.lock);
-	if (vm->exec->host)
+	if (vm->exec->host && copy)
 		cache_snapshot(vm->exec);
 }
 
@@ -219,8 +219,8 @@ int exec_fork_child(struct vcpu *v)
 	struct metic_vm *vm = v->vm;
 	/* the locks' state is a copy whose owner may count as another thread */
 	pthread_rwlock_init(&vm->map.lock, NULL);
-	pthread_mutex_init(&vm->exec->lock, NULL);
-	pthread_mutex_init(&vm->lock, NULL);
+	lock_init(&vm->exec->lock);
+	lock_init(&vm->lock);
 	for (struct vcpu **at = &vm->vcpus; *at;) {
 		struct vcpu *o = *at;
 		if (o == v) {

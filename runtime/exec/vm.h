@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "runtime/base/lock.h"
 #include "runtime/mem/map.h"
 #include "translator/backend.h"
 #include "translator/passes.h"

@@ -114,9 +114,9 @@ i64 sys_shmat(struct linux_task *t, const u64 a[6])
 	m.name = name;
 	m.ino = (u64)(u32)a[0];
 	m.was_writable = m.prot & MAP_PROT_W;
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	map_set(&p->vm->map, &m);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return (i64)m.start;
 }
 
@@ -130,12 +130,12 @@ i64 sys_shmdt(struct linux_task *t, const u64 a[6])
 	if (!map_find(&p->vm->map, a[0], &m) || m.start != a[0] || !m.name ||
 	    strncmp(m.name, "/SYSV", 5) != 0)
 		return -EINVAL;
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	r = host_call(SYS_shmdt, a);
 	if (r == 0) {
 		map_clear(&p->vm->map, m.start, m.end);
 		exec_invalidate(p->vm, m.start, m.end, false);
 	}
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }

@@ -226,6 +226,8 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		linux_task_run(t);
 		task_exit(t);
 		wait_for_tasks(p);
+		if (p->sharers) /* children that need our memory to stay */
+			process_finish(&p->end);
 		/* exit(2) of the last thread ends the process, too. */
 		*ex = p->end;
 		prctl(PR_SET_NAME, comm);

@@ -20,6 +20,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -217,6 +218,13 @@ struct linux_image {
 
 #define LINUX_NFDS 32
 
+/* What processes that share memory (vfork, CLONE_VM) have in common. */
+struct linux_mm {
+	pthread_mutex_t lock; /* serialises changes of the address space */
+	gva_t brk_start, brk_end, brk_limit; /* end: the guest's break */
+	gva_t brk_mapped; /* page-aligned end of what is accessible */
+};
+
 struct linux_process {
 	struct metic_vm *vm;
 	const struct linux_abi *abi;
@@ -230,9 +238,7 @@ struct linux_process {
 	gva_t vdso; /* where abi->vdso is mapped */
 	gva_t tramp; /* its code that calls rt_sigreturn */
 
-	pthread_mutex_t mm_lock; /* serialises changes of the address space */
-	gva_t brk_start, brk_end, brk_limit; /* end: the guest's break */
-	gva_t brk_mapped; /* page-aligned end of what is accessible */
+	struct linux_mm *mm; /* shared with children that share memory */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t idle; /* signalled when ntasks falls */
@@ -241,6 +247,8 @@ struct linux_process {
 	bool ending; /* exit_group or a fatal signal: `end` is set */
 	struct linux_exit end;
 	bool forked; /* ends by itself, never returns from linux_run */
+	unsigned sharers; /* children that run in this memory now */
+	int vfork_fd; /* its end is the end of the parent's wait; -1: none */
 	bool have_last; /* last_thread has ended and wants to be joined */
 	pthread_t last_thread;
 	int fds[LINUX_NFDS]; /* metic's own descriptors */
@@ -286,6 +294,7 @@ struct linux_task {
 
 	struct path_dirs *paths; /* directories found before, path.c */
 	gva_t clear_child_tid;
+	u64 tid_address; /* clone_tid_address, where the kernel cannot say */
 	bool started; /* the host's mask is the guest's */
 	bool leaving; /* the event hook must say VM_LEAVE */
 	int exit_status; /* of exit(2) */
@@ -295,6 +304,7 @@ struct linux_task {
 	gva_t robust_list; /* as set_robust_list gave it */
 	bool leader; /* the first thread of its process */
 	pthread_mutex_t hold; /* delays the start of a new thread */
+	sem_t *vfork_done; /* posted at its end for CLONE_VFORK, or NULL */
 };
 
 /* The task that runs on the calling thread, or NULL. Signal-safe. */

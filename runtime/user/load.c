@@ -136,7 +136,8 @@ void process_free(struct linux_process *p)
 	free_vec((char *const *)p->cfg.rerun);
 	free(p->exe);
 	free(p->exe_guest);
-	pthread_mutex_destroy(&p->mm_lock);
+	pthread_mutex_destroy(&p->mm->lock);
+	free(p->mm);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->sig_lock);
 	pthread_cond_destroy(&p->idle);
@@ -328,13 +329,19 @@ static int populate(
 static struct linux_process *process_new(void)
 {
 	struct linux_process *p = calloc(1, sizeof(*p));
-	if (!p)
+	struct linux_mm *mm = calloc(1, sizeof(*mm));
+	if (!p || !mm) {
+		free(p);
+		free(mm);
 		return NULL;
-	pthread_mutex_init(&p->mm_lock, NULL);
+	}
+	p->mm = mm;
+	lock_init(&p->mm->lock);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->sig_lock, NULL);
 	pthread_cond_init(&p->idle, NULL);
 	p->strace_fd = -1;
+	p->vfork_fd = -1;
 	return p;
 }
 

@@ -181,9 +181,9 @@ i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
 		if (addr > p->abi->task_size - len)
 			addr = 0;
 	}
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	i64 r = map_locked(p, addr, len, prot, flags, fd, off, name);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }
 
@@ -213,9 +213,9 @@ int mm_munmap(struct linux_process *p, gva_t addr, u64 len)
 	    addr > p->abi->task_size - len)
 		return -EINVAL;
 	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	int r = unmap_locked(p, addr, end);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }
 
@@ -255,25 +255,25 @@ int mm_mprotect(struct linux_process *p, gva_t addr, u64 len, int prot)
 	if (len > p->abi->task_size || addr > p->abi->task_size - len)
 		return -ENOMEM;
 	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	int r = protect_locked(p, addr, end, prot);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }
 
 void mm_brk_init(struct linux_process *p, gva_t start)
 {
-	p->brk_start = p->brk_end = start;
-	p->brk_mapped = ALIGN_UP(start, HOST_PAGE);
-	p->brk_limit = p->abi->task_size - HOST_PAGE;
+	p->mm->brk_start = p->mm->brk_end = start;
+	p->mm->brk_mapped = ALIGN_UP(start, HOST_PAGE);
+	p->mm->brk_limit = p->abi->task_size - HOST_PAGE;
 }
 
 gva_t mm_brk(struct linux_process *p, gva_t want)
 {
 	i64 r = 0;
-	pthread_mutex_lock(&p->mm_lock);
-	gva_t end = ALIGN_UP(want, HOST_PAGE), old = p->brk_mapped;
-	if (want < p->brk_start || want > p->brk_limit)
+	pthread_mutex_lock(&p->mm->lock);
+	gva_t end = ALIGN_UP(want, HOST_PAGE), old = p->mm->brk_mapped;
+	if (want < p->mm->brk_start || want > p->mm->brk_limit)
 		r = -ENOMEM;
 	else if (end > old)
 		r = map_locked(p, old, end - old, PROT_READ | PROT_WRITE,
@@ -282,11 +282,11 @@ gva_t mm_brk(struct linux_process *p, gva_t want)
 	else if (end < old)
 		r = unmap_locked(p, end, old);
 	if (r >= 0) {
-		p->brk_mapped = end;
-		p->brk_end = want;
+		p->mm->brk_mapped = end;
+		p->mm->brk_end = want;
 	}
-	want = p->brk_end;
-	pthread_mutex_unlock(&p->mm_lock);
+	want = p->mm->brk_end;
+	pthread_mutex_unlock(&p->mm->lock);
 	return want;
 }
 
@@ -341,9 +341,9 @@ i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
 	    ((to & (HOST_PAGE - 1)) || to > max - new_len ||
 		(to < old + old_len && old < to + new_len)))
 		return -EINVAL;
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	i64 r = remap_locked(p, old, old_len, new_len, flags, to);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }
 
@@ -356,7 +356,7 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 	if ((addr & (HOST_PAGE - 1)) || len > max || addr > max - len)
 		return -EINVAL;
 	gva_t a = addr, end = ALIGN_UP(addr + len, HOST_PAGE);
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	if (advice == MADV_DONTNEED || advice == MADV_REMOVE)
 		drop_code(p, addr, end);
 	bool hole = false;
@@ -371,13 +371,13 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 			err = -errno;
 		a = r.end;
 	}
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
 void mm_free(struct linux_process *p)
 {
-	pthread_mutex_lock(&p->mm_lock);
+	pthread_mutex_lock(&p->mm->lock);
 	unmap_locked(p, 0, UINT64_MAX);
-	pthread_mutex_unlock(&p->mm_lock);
+	pthread_mutex_unlock(&p->mm->lock);
 }

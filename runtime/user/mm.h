@@ -1,7 +1,7 @@
 /*
  * mm.h - the guest's address space: host mappings and their record in step.
  *
- * Every function takes p->mm_lock itself. Host pages of the guest are never
+ * Every function takes p->mm->lock itself. Host pages of the guest are never
  * executable; what the guest may execute is in vm->map. Memory that is
  * mapped but not in vm->map is metic's own and is never touched.
  */

@@ -1,24 +1,20 @@
 /*
- * process.c - new processes: clone's dispatch, fork and vfork.
+ * process.c - clone's arguments and which of its three forms they ask for;
+ * the end of a process made by it.
  *
- * fork is the host's fork: memory is copied with everything metic has in it,
- * and the child goes on with the one thread that called. vfork is the host's
- * vfork: the child is a task of its own with its own vCPU, run on a second C
- * stack in the parent's memory, while the kernel holds the parent's thread.
- * So posix_spawn's way of reporting errors through memory works. A child's
- * host process never returns from linux_run; it ends in process_finish.
+ * What Linux refuses is refused here in the same way, because later the
+ * host's kernel sees only the part that concerns it.
  */
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
-
-#define VFORK_STACK ((size_t)1 << 20)
 
 _Noreturn void process_finish(const struct linux_exit *ex)
 {
@@ -34,15 +30,17 @@ _Noreturn void process_finish(const struct linux_exit *ex)
 	_exit(ex->signaled ? 128 + ex->status : ex->status);
 }
 
-void clone_tell_parent(
-    struct linux_task *t, const struct clone_args_host *ca, pid_t pid)
+void clone_tell_parent(struct linux_task *t, const struct clone_args_host *ca,
+    pid_t pid, int pidfd)
 {
 	i32 word = pid;
 	if (ca->flags & CLONE_PARENT_SETTID)
 		mem_write(t->v, ca->parent_tid, &word, sizeof(word));
 	if (ca->flags & CLONE_PIDFD) {
-		const u64 a[6] = { (u64)pid, 0 };
-		word = (i32)host_call(SYS_pidfd_open, a);
+		/* O_EXCL: PIDFD_THREAD */
+		const u64 a[6] = { (u64)pid,
+			ca->flags & CLONE_THREAD ? O_EXCL : 0 };
+		word = pidfd >= 0 ? pidfd : (i32)host_call(SYS_pidfd_open, a);
 		mem_write(t->v, ca->pidfd, &word, sizeof(word));
 	}
 }
@@ -57,174 +55,46 @@ void clone_tell_child(
 	    ca->flags & CLONE_CHILD_CLEARTID ? ca->child_tid : 0;
 }
 
-/* --- fork ---------------------------------------------------------------- */
-
-/* Locks are taken in this order everywhere. */
-static void lock_all(struct linux_process *p)
+int clone_host_args(struct linux_task *t, const struct clone_args_host *ca,
+    struct clone_args *out, pid_t tids[CLONE_NTIDS])
 {
-	pthread_mutex_lock(&p->mm_lock);
-	pthread_mutex_lock(&p->lock);
-	pthread_mutex_lock(&p->sig_lock);
-	exec_fork_prepare(p->vm);
-}
-
-static void unlock_all(struct linux_process *p)
-{
-	exec_fork_parent(p->vm);
-	pthread_mutex_unlock(&p->sig_lock);
-	pthread_mutex_unlock(&p->lock);
-	pthread_mutex_unlock(&p->mm_lock);
-}
-
-/* In the child: t is all there is. */
-static void become_child(struct linux_task *t, const struct clone_args_host *ca)
-{
-	struct linux_process *p = t->p;
-	const struct linux_abi *abi = p->abi;
-	int err = exec_fork_child(t->v);
-
-	pthread_mutex_init(&p->mm_lock, NULL);
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_mutex_init(&p->sig_lock, NULL);
-	pthread_cond_init(&p->idle, NULL);
-	while (p->tasks) {
-		struct linux_task *next = p->tasks->next;
-		if (p->tasks != t)
-			free(p->tasks); /* its vCPU is gone already */
-		p->tasks = next;
-	}
-	t->next = NULL;
-	p->tasks = t;
-	p->ntasks = 1;
-	p->have_last = false;
-	p->forked = true;
-	t->leader = true;
-	t->tid = gettid();
-	t->robust_list = 0;
-	if (err) {
-		struct linux_exit ex = { .signaled = true, .status = SIGKILL };
-		linux_warn(p, "no memory for a forked process");
-		process_finish(&ex);
-	}
-	u64 *s = t->v->abi.state;
-	if (ca->stack)
-		s[abi->slot_sp] = ca->stack + ca->stack_size;
-	if (ca->flags & CLONE_SETTLS)
-		s[abi->slot_tls] = ca->tls;
-	clone_tell_child(t->v, t, ca);
-}
-
-i64 fork_clone(struct linux_task *t, const struct clone_args_host *ca)
-{
-	/* A signal caught for the parent must not be copied to the child. */
-	u64 mask = signal_host_set(~(u64)0);
-	if (t->pending) {
-		signal_host_set(mask);
-		return SYS_RESTART_ALWAYS;
-	}
-	lock_all(t->p);
-	pid_t pid = fork();
-	int err = errno;
-	if (pid == 0) {
-		become_child(t, ca);
-		signal_host_set(mask);
+	memset(out, 0, sizeof(*out));
+	out->flags = ca->flags & CLONE_BY_KERNEL;
+	out->exit_signal = ca->exit_signal;
+	out->cgroup = ca->cgroup;
+	if (!ca->set_tid_size)
 		return 0;
-	}
-	unlock_all(t->p);
-	if (pid > 0)
-		clone_tell_parent(t, ca, pid);
-	signal_host_set(mask);
-	return pid < 0 ? -err : pid;
+	out->set_tid = (u64)(uintptr_t)tids;
+	out->set_tid_size = ca->set_tid_size;
+	return guest_read(t, tids, ca->set_tid, ca->set_tid_size * 4);
 }
 
-/* --- vfork --------------------------------------------------------------- */
-
-struct vfork_start {
-	struct linux_task *parent, *child;
-	const struct clone_args_host *ca;
-};
-
-static int vfork_main(void *arg)
+void clone_clear_handlers(struct linux_process *p)
 {
-	struct vfork_start *st = arg;
-	struct linux_task *c = st->child;
-
-	c->tid = gettid();
-	clone_tell_child(st->parent->v, c, st->ca); /* its fault guard */
-	exec_request(c->v, REQ_EVENT);
-	linux_task_run(c);
-	/* exit(2); all other ways out do not return here. */
-	return c->exit_status;
-}
-
-/* The child's own view of the process: actions, brk; the rest is shared. */
-static struct linux_process *borrow(struct linux_process *p)
-{
-	struct linux_process *cp = malloc(sizeof(*cp));
-	if (!cp)
-		return NULL;
 	pthread_mutex_lock(&p->sig_lock);
-	memcpy((void *)cp, (const void *)p, sizeof(*cp));
+	for (int s = 1; s <= LINUX_NSIG; s++)
+		if (p->action[s].handler > 1) {
+			memset(&p->action[s], 0, sizeof(p->action[s]));
+			signal_host_action(p, s);
+		}
 	pthread_mutex_unlock(&p->sig_lock);
-	pthread_mutex_init(&cp->mm_lock, NULL);
-	pthread_mutex_init(&cp->lock, NULL);
-	pthread_mutex_init(&cp->sig_lock, NULL);
-	pthread_cond_init(&cp->idle, NULL);
-	cp->tasks = NULL;
-	cp->ntasks = 0;
-	cp->have_last = false;
-	cp->forked = true;
-	return cp;
-}
-
-static void give_back(struct linux_process *p, struct linux_process *cp)
-{
-	pthread_mutex_lock(&p->mm_lock);
-	p->brk_end = cp->brk_end;
-	p->brk_mapped = cp->brk_mapped;
-	pthread_mutex_unlock(&p->mm_lock);
-	free(cp);
-}
-
-i64 vfork_clone(struct linux_task *t, const struct clone_args_host *ca)
-{
-	struct linux_process *cp = borrow(t->p);
-	if (!cp)
-		return -ENOMEM;
-	struct linux_task *c = task_clone(t, cp, ca);
-	u8 *stack = mmap(NULL, VFORK_STACK, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	i64 r = -ENOMEM;
-	u64 mask = signal_host_set(~(u64)0);
-
-	if (t->pending) {
-		r = SYS_RESTART_ALWAYS;
-	} else if (c && stack != MAP_FAILED) {
-		struct vfork_start st = { t, c, ca };
-		c->leader = true;
-		pid_t pid = clone(vfork_main, stack + VFORK_STACK,
-		    CLONE_VM | CLONE_VFORK | SIGCHLD, &st);
-		r = pid < 0 ? -errno : pid;
-		vcpu_adopt(t->v); /* the child ran on our TLS */
-		if (pid > 0)
-			clone_tell_parent(t, ca, pid);
-	}
-	if (stack != MAP_FAILED)
-		munmap(stack, VFORK_STACK);
-	if (c)
-		linux_task_free(c);
-	give_back(t->p, cp);
-	signal_host_set(mask);
-	return r;
 }
 
 /* --- clone --------------------------------------------------------------- */
 
-#define THREAD_NEEDS \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define NAMESPACES \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
-	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+/* Combinations that Linux refuses. */
+static bool contradictory(const struct clone_args_host *ca)
+{
+	u64 f = ca->flags;
+#define BOTH(a, b) ((f & (a)) && (f & (b)))
+	return BOTH(CLONE_NEWNS, CLONE_FS) || BOTH(CLONE_NEWUSER, CLONE_FS) ||
+	    ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND)) ||
+	    ((f & CLONE_SIGHAND) && !(f & CLONE_VM)) ||
+	    BOTH(CLONE_THREAD, CLONE_NEWUSER | CLONE_NEWPID) ||
+	    BOTH(CLONE_PIDFD, CLONE_DETACHED) ||
+	    BOTH(CLONE_SIGHAND, CLONE_CLEAR_SIGHAND);
+#undef BOTH
+}
 
 static i64 unsupported(struct linux_task *t, u64 flags)
 {
@@ -237,26 +107,14 @@ static i64 do_clone(struct linux_task *t, const struct clone_args_host *ca)
 {
 	u64 f = ca->flags;
 
-	if (((f & CLONE_SIGHAND) && !(f & CLONE_VM)) ||
-	    ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND)))
+	if (contradictory(ca))
 		return -EINVAL;
-	if (f & CLONE_THREAD) {
-		if ((f & THREAD_NEEDS) != THREAD_NEEDS ||
-		    (f & (NAMESPACES | CLONE_VFORK | CLONE_PIDFD)))
-			return unsupported(t, f);
-		return thread_clone(t, ca);
-	}
-	if ((f &
-		(NAMESPACES | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-		    CLONE_PARENT | CLONE_PTRACE)) ||
-	    (ca->exit_signal != SIGCHLD && ca->exit_signal != 0) ||
-	    ca->set_tid_size)
+	if (f & CLONE_THREAD)
+		return ca->set_tid_size ? unsupported(t, f) :
+					  thread_clone(t, ca);
+	if (f & CLONE_SIGHAND)
 		return unsupported(t, f);
-	if ((f & CLONE_VM) && (f & CLONE_VFORK))
-		return vfork_clone(t, ca);
-	if (f & CLONE_VM)
-		return unsupported(t, f);
-	return fork_clone(t, ca);
+	return f & CLONE_VM ? vfork_clone(t, ca) : fork_clone(t, ca);
 }
 
 /* (flags, stack, parent_tid, tls, child_tid), as CONFIG_CLONE_BACKWARDS. */
@@ -276,23 +134,86 @@ i64 sys_clone(struct linux_task *t, const u64 a[6])
 	return do_clone(t, &ca);
 }
 
-#define CLONE3_MIN 64 /* CLONE_ARGS_SIZE_VER0 */
+/* --- clone3 -------------------------------------------------------------- */
+
+#define CLONE3_FLAGS \
+	((0xffffffffu & ~(u64)(CSIGNAL | CLONE_DETACHED)) | CLONE_NEWTIME | \
+	    CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
+
+static bool clone3_valid(
+    const struct linux_task *t, const struct clone_args_host *ca, u64 size)
+{
+	u64 f = ca->flags, max = t->p->abi->task_size;
+
+	if ((f & ~CLONE3_FLAGS) || ca->exit_signal > LINUX_NSIG ||
+	    ((f & (CLONE_THREAD | CLONE_PARENT)) && ca->exit_signal))
+		return false;
+	if (ca->set_tid_size > CLONE_NTIDS ||
+	    (ca->set_tid == 0) != (ca->set_tid_size == 0))
+		return false;
+	if ((f & CLONE_INTO_CGROUP) &&
+	    (ca->cgroup > INT_MAX || size < CLONE_ARGS_SIZE_VER2))
+		return false;
+	if ((ca->stack == 0) != (ca->stack_size == 0))
+		return false;
+	return ca->stack < max && ca->stack_size <= max - ca->stack;
+}
+
+/* A later version of the structure will do if what we do not know is 0. */
+static int clone3_rest(struct linux_task *t, gva_t at, u64 size)
+{
+	u8 byte;
+	for (u64 i = sizeof(struct clone_args_host); i < size; i++) {
+		if (guest_get(t, byte, at + i))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return 0;
+}
 
 i64 sys_clone3(struct linux_task *t, const u64 a[6])
 {
 	struct clone_args_host ca;
 
 	memset(&ca, 0, sizeof(ca));
-	if (a[1] < CLONE3_MIN)
-		return -EINVAL;
-	if (a[1] > sizeof(ca))
+	if (a[1] > HOST_PAGE)
 		return -E2BIG;
-	if (guest_read(t, &ca, a[0], a[1]))
+	if (a[1] < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	int r = clone3_rest(t, a[0], a[1]);
+	if (r)
+		return r;
+	if (guest_read(t, &ca, a[0], MIN(a[1], sizeof(ca))))
 		return -EFAULT;
-	if ((ca.flags & 0xff) || (ca.stack == 0) != (ca.stack_size == 0) ||
-	    ca.exit_signal > LINUX_NSIG)
+	if (!clone3_valid(t, &ca, a[1]))
 		return -EINVAL;
 	return do_clone(t, &ca);
+}
+
+/* --- namespaces ---------------------------------------------------------- */
+
+/*
+ * Some need a process without threads: those that ended but were not yet
+ * joined are none. The kernel counts a thread for a moment longer than the
+ * one who joins it can tell.
+ */
+i64 sys_unshare(struct linux_task *t, const u64 a[6])
+{
+	const struct timespec moment = { .tv_nsec = 100000 };
+	bool one = process_alone(t->p);
+	i64 r = host_call(SYS_unshare, a);
+	for (int i = 0; i < 20 && one && r == -EINVAL; i++) {
+		nanosleep(&moment, NULL);
+		r = host_call(SYS_unshare, a);
+	}
+	return r;
+}
+
+i64 sys_setns(struct linux_task *t, const u64 a[6])
+{
+	process_alone(t->p);
+	return host_call(SYS_setns, a);
 }
 
 /* --- refused on purpose -------------------------------------------------- */

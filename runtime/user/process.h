@@ -23,6 +23,12 @@ void process_free(struct linux_process *p);
  */
 void task_exit(struct linux_task *t);
 
+/*
+ * Is the calling thread the only one of p, and of the host's process? Waits
+ * for those that have ended to be gone.
+ */
+bool process_alone(struct linux_process *p);
+
 /* A "#!" line: the interpreter's path and its one optional argument. */
 struct script {
 	char line[256];

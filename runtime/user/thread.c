@@ -8,6 +8,7 @@
  * when the VM is freed.
  */
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 
 struct thread_start {
 	struct linux_task *task;
+	u64 apart; /* what the host thread must not share, CLONE_* */
+	i64 error;
 	sem_t ready;
 };
 
@@ -33,15 +36,19 @@ static void futex_wake(gva_t at, int n)
 	host_call(SYS_futex, a);
 }
 
-/* One entry of a dying thread's robust list. */
-static void robust_release(struct linux_task *t, gva_t at, bool pending)
+/*
+ * One entry of a dying thread's robust list. A waiter for a PI futex is
+ * woken by the kernel, when the host thread ends.
+ */
+static void robust_release(
+    struct linux_task *t, gva_t at, bool pi, bool pending)
 {
 	u32 word;
 	for (;;) {
 		if ((at & 3) || guest_get(t, word, at))
 			return;
 		/* A pending unlock may have happened already: wake one. */
-		if (pending && word == 0) {
+		if (pending && !pi && word == 0) {
 			futex_wake(at, 1);
 			return;
 		}
@@ -53,7 +60,7 @@ static void robust_release(struct linux_task *t, gva_t at, bool pending)
 			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			break;
 	}
-	if (word & FUTEX_WAITERS)
+	if (!pi && (word & FUTEX_WAITERS))
 		futex_wake(at, 1);
 }
 
@@ -78,11 +85,12 @@ static void robust_walk(struct linux_task *t)
 		if (guest_get(t, next, at))
 			break;
 		if (at != (head.pending & ~(u64)1))
-			robust_release(t, at + head.offset, false);
+			robust_release(t, at + head.offset, entry & 1, false);
 		entry = next;
 	}
 	if (head.pending & ~(u64)1)
-		robust_release(t, (head.pending & ~(u64)1) + head.offset, true);
+		robust_release(t, (head.pending & ~(u64)1) + head.offset,
+		    head.pending & 1, true);
 }
 
 /* The guest-visible part; runs while the thread can still touch memory. */
@@ -94,6 +102,8 @@ static void leave_futexes(struct linux_task *t)
 	host_call(SYS_set_robust_list, none);
 	if (t->clear_child_tid) {
 		u32 zero = 0;
+		if (t->tid_address) /* a host process: the kernel knows, too */
+			host_call(SYS_set_tid_address, none);
 		if (guest_put(t, t->clear_child_tid, zero) == 0)
 			futex_wake(t->clear_child_tid, 1);
 	}
@@ -118,8 +128,10 @@ void task_exit(struct linux_task *t)
 i64 sys_exit(struct linux_task *t, const u64 a[6])
 {
 	t->exit_status = (int)(a[0] & 255);
+	t->leaving = true; /* before anybody can have joined it */
 	leave_futexes(t);
-	t->leaving = true;
+	if (t->vfork_done)
+		sem_post(t->vfork_done);
 	return SYS_NO_RETURN;
 }
 
@@ -149,9 +161,15 @@ static void *thread_main(void *arg)
 {
 	struct thread_start *st = arg;
 	struct linux_task *t = st->task;
+	const u64 apart[6] = { st->apart };
 
 	t->tid = gettid();
+	if (st->apart)
+		st->error = host_call(SYS_unshare, apart);
+	bool failed = st->error < 0;
 	sem_post(&st->ready); /* st is gone from here on */
+	if (failed)
+		return NULL;
 	pthread_mutex_lock(&t->hold);
 	pthread_mutex_unlock(&t->hold);
 	exec_request(t->v, REQ_EVENT);
@@ -190,9 +208,10 @@ struct linux_task *task_clone(const struct linux_task *t,
 	return c;
 }
 
-static int start_thread(struct linux_task *c)
+/* 0 or -errno; then no host thread is left. */
+static int start_thread(struct linux_task *c, u64 apart)
 {
-	struct thread_start st = { .task = c };
+	struct thread_start st = { .task = c, .apart = apart };
 	pthread_attr_t attr;
 	pthread_t th;
 
@@ -208,7 +227,40 @@ static int start_thread(struct linux_task *c)
 	while (!err && sem_wait(&st.ready) < 0)
 		;
 	sem_destroy(&st.ready);
-	return -err;
+	if (err)
+		return -EAGAIN;
+	if (st.error < 0)
+		pthread_join(th, NULL);
+	return (int)st.error;
+}
+
+/*
+ * What pthread_create shares and this clone does not: the new host thread
+ * parts with it before it runs guest code.
+ */
+static u64 not_shared(u64 flags)
+{
+	const u64 usual = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+	return (usual & ~flags) | (flags & CLONE_NAMESPACES);
+}
+
+/*
+ * CLONE_VFORK for a thread: wait until it ends. A process that ends lets
+ * nobody wait; the semaphore may then be in use for ever.
+ */
+static void wait_for_thread(struct linux_process *p, sem_t *done)
+{
+	for (;;) {
+		struct timespec ts;
+		clock_gettime(CLOCK_REALTIME, &ts);
+		ts.tv_sec += 1;
+		if (sem_timedwait(done, &ts) == 0)
+			break;
+		if (p->ending)
+			return;
+	}
+	sem_destroy(done);
+	free(done);
 }
 
 /*
@@ -218,19 +270,30 @@ static int start_thread(struct linux_task *c)
 i64 thread_clone(struct linux_task *t, const struct clone_args_host *ca)
 {
 	struct linux_task *c = task_clone(t, t->p, ca);
-	if (!c)
+	sem_t *done = ca->flags & CLONE_VFORK ? malloc(sizeof(*done)) : NULL;
+	if (!c || ((ca->flags & CLONE_VFORK) && !done)) {
+		if (c)
+			linux_task_free(c);
+		free(done);
 		return -EAGAIN;
+	}
+	if (done)
+		sem_init(done, 0, 0);
+	c->vfork_done = done;
 	pthread_mutex_lock(&c->hold);
-	int r = start_thread(c);
+	int r = start_thread(c, not_shared(ca->flags));
 	if (r < 0) {
 		pthread_mutex_unlock(&c->hold);
 		linux_task_free(c);
-		return -EAGAIN;
+		free(done);
+		return r;
 	}
 	pid_t tid = c->tid;
-	clone_tell_parent(t, ca, tid);
+	clone_tell_parent(t, ca, tid, -1);
 	clone_tell_child(t->v, c, ca);
 	pthread_mutex_unlock(&c->hold);
+	if (done)
+		wait_for_thread(t->p, done);
 	return tid;
 }
 
@@ -249,4 +312,49 @@ i64 sys_set_robust_list(struct linux_task *t, const u64 a[6])
 	if (r == 0)
 		t->robust_list = a[0];
 	return r;
+}
+
+/*
+ * For threads of this process that have not set one the host would show its
+ * C library's list.
+ */
+i64 sys_get_robust_list(struct linux_task *t, const u64 a[6])
+{
+	struct linux_process *p = t->p;
+	pid_t tid = a[0] ? (pid_t)a[0] : t->tid;
+	u64 list = 0, size = 24;
+	bool ours = false;
+
+	pthread_mutex_lock(&p->lock);
+	for (struct linux_task *o = p->tasks; o && !ours; o = o->next)
+		if (o->tid == tid) {
+			ours = true;
+			list = o->robust_list;
+		}
+	pthread_mutex_unlock(&p->lock);
+	if (!ours)
+		return host_call(SYS_get_robust_list, a);
+	if (guest_put(t, a[2], size) || guest_put(t, a[1], list))
+		return -EFAULT;
+	return 0;
+}
+
+#define MEMBARRIER_RSEQ \
+	(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | \
+	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
+
+/*
+ * The host's barrier is the guest's: generated code has no other order of
+ * memory accesses than the host's. A core that is to see new code must also
+ * lose translations of the old.
+ */
+i64 sys_membarrier(struct linux_task *t, const u64 a[6])
+{
+	int cmd = (int)a[0];
+	if (cmd & MEMBARRIER_RSEQ)
+		return -EINVAL; /* as a kernel without rseq */
+	if (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
+		exec_invalidate(t->p->vm, 0, ~(gva_t)0, true);
+	i64 r = host_call(SYS_membarrier, a);
+	return cmd == MEMBARRIER_CMD_QUERY && r > 0 ? r & ~MEMBARRIER_RSEQ : r;
 }

@@ -13,7 +13,10 @@
  */
 #include "runtime/exec/internal.h"
 
+#include <linux/membarrier.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/mem/access.h"
 
@@ -21,7 +24,14 @@ void exec_enter_code(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
 	for (;;) {
-		atomic_store(&v->in_code, 1);
+		/* Before the look at `flushing`, see flush_begin. */
+		if (likely(ex->asymmetric)) {
+			atomic_store_explicit(
+			    &v->in_code, 1, memory_order_relaxed);
+			atomic_signal_fence(memory_order_seq_cst);
+		} else {
+			atomic_store(&v->in_code, 1);
+		}
 		if (!atomic_load(&ex->flushing))
 			break;
 		atomic_store(&v->in_code, 0);
@@ -37,7 +47,29 @@ void exec_enter_code(struct vcpu *v)
 
 void exec_leave_code(struct vcpu *v)
 {
-	atomic_store(&v->in_code, 0);
+	atomic_store_explicit(&v->in_code, 0, memory_order_release);
+}
+
+static bool membarrier(int cmd)
+{
+	return syscall(SYS_membarrier, cmd, 0, 0) == 0;
+}
+
+bool exec_fence_init(void)
+{
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+}
+
+/*
+ * Either a thread sees `flushing` or we see its in_code. Threads enter code
+ * after each system call and flushes are rare, so the kernel makes all of
+ * them order their accesses here, instead of each doing so there.
+ */
+static void flush_begin(struct exec *ex)
+{
+	atomic_store(&ex->flushing, true);
+	while (ex->asymmetric && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		exec_fence_init(); /* a process made by fork may have to */
 }
 
 void exec_reset_tables(struct exec *ex)
@@ -66,7 +98,7 @@ static void flush(struct metic_vm *vm, u64 epoch)
 	struct exec *ex = vm->exec;
 	pthread_mutex_lock(&vm->lock);
 	if (atomic_load(&ex->epoch) == epoch) {
-		atomic_store(&ex->flushing, true);
+		flush_begin(ex);
 		for (struct vcpu *o = vm->vcpus; o; o = o->next)
 			exec_request(o, REQ_FLUSH);
 		for (struct vcpu *o = vm->vcpus; o; o = o->next)
@@ -165,7 +197,7 @@ static bool interp_step(struct vcpu *v);
 /* What exec does itself about an exit, or the hook. */
 bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 {
-	atomic_fetch_add_explicit(&v->vm->stats.exits, 1, memory_order_relaxed);
+	v->exits++;
 	switch (reason) {
 	case EXIT_LOOKUP:
 	case EXIT_FPMODE: /* resume() chooses the tier by the mode */
@@ -211,8 +243,8 @@ static bool rounds_by_frm(const struct ir_region *r)
 }
 
 /* While frm holds 5, 6 or 7 an instruction that rounds by it is refused. */
-bool exec_interp_one(struct vcpu *v, bool beneath,
-    const struct interp_mem *mem, struct interp_result *r)
+bool exec_interp_one(struct vcpu *v, bool beneath, const struct interp_mem *mem,
+    struct interp_result *r)
 {
 	const struct ir_region *one = translate_one(v, v->abi.pc, beneath);
 	if (!one)
@@ -361,6 +393,8 @@ u32 exec_run(struct vcpu *v)
 	if (code)
 		ex->thunks.enter(v, code);
 	exec_leave_code(v);
+	v->vm->stats.exits += v->exits;
+	v->exits = 0;
 	fault_thread_leave(v);
 	current = outer;
 	return v->exit_reason;

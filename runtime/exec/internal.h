@@ -98,6 +98,7 @@ struct exec {
 	pthread_mutex_t turn; /* check.c: one vCPU compares at a time */
 	_Atomic u64 epoch; /* counts flushes */
 	_Atomic bool flushing;
+	bool asymmetric; /* the flushing thread orders everybody's accesses */
 
 	struct exec_debug debug;
 
@@ -161,6 +162,8 @@ struct interp_result exec_interp_pc(
 /* The instruction at abi.pc; false: the host is out of memory. */
 bool exec_interp_one(struct vcpu *v, bool beneath,
     const struct interp_mem *mem, struct interp_result *r);
+/* Can the kernel order the accesses of all threads? */
+bool exec_fence_init(void);
 void exec_enter_code(struct vcpu *v);
 void exec_leave_code(struct vcpu *v);
 /* What `event` says; in_code is clear around it. */

@@ -76,6 +76,7 @@ static int exec_new(struct metic_vm *vm)
 		return -ENOMEM;
 	ex->vm = vm;
 	ex->lo = ~(gva_t)0;
+	ex->asymmetric = exec_fence_init();
 	lock_init(&ex->lock);
 	pthread_mutex_init(&ex->turn, NULL);
 	arena_init(&ex->meta);
@@ -198,6 +199,8 @@ void vcpu_free(struct vcpu *v)
 
 void exec_fork_prepare(struct metic_vm *vm, bool copy)
 {
+	/* first: who compares the tiers may change and restore memory */
+	pthread_mutex_lock(&vm->exec->turn);
 	pthread_mutex_lock(&vm->lock);
 	pthread_mutex_lock(&vm->exec->lock);
 	pthread_rwlock_rdlock(&vm->map.lock);
@@ -212,12 +215,14 @@ void exec_fork_parent(struct metic_vm *vm)
 	pthread_rwlock_unlock(&vm->map.lock);
 	pthread_mutex_unlock(&vm->exec->lock);
 	pthread_mutex_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->exec->turn);
 }
 
 int exec_fork_child(struct vcpu *v)
 {
 	struct metic_vm *vm = v->vm;
 	/* the locks' state is a copy whose owner may count as another thread */
+	pthread_mutex_init(&vm->exec->turn, NULL);
 	pthread_rwlock_init(&vm->map.lock, NULL);
 	lock_init(&vm->exec->lock);
 	lock_init(&vm->lock);

@@ -100,6 +100,7 @@ struct vcpu {
 	_Atomic u32 step; /* see exec/debug.c */
 	gva_t step_pc; /* abi.pc when step was set */
 	_Atomic u32 in_code; /* generated code or its tables are in use */
+	u64 exits; /* counted here, added to stats when exec_run returns */
 	u64 flush_epoch; /* of the code cache when in_code was last set */
 	void *decoder;
 	struct arena arena;

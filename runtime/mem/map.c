@@ -193,14 +193,15 @@ bool map_next(struct mem_map *m, gva_t a, struct map_range *out)
 	return found;
 }
 
-bool map_next_run(struct mem_map *m, gva_t a, struct map_range *out)
+bool map_next_run(struct mem_map *m, gva_t a, gva_t end, struct map_range *out)
 {
 	pthread_rwlock_rdlock(&m->lock);
 	size_t i = lower(m, a);
 	bool found = i < m->n;
 	if (found) {
 		out->start = m->range[i].start;
-		while (i + 1 < m->n && m->range[i + 1].start == m->range[i].end)
+		while (m->range[i].end < end && i + 1 < m->n &&
+		    m->range[i + 1].start == m->range[i].end)
 			i++;
 		out->end = m->range[i].end;
 	}

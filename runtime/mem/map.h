@@ -49,9 +49,9 @@ bool map_find(struct mem_map *m, gva_t a, struct map_range *out);
 bool map_next(struct mem_map *m, gva_t a, struct map_range *out);
 /*
  * The same for a run of ranges without a hole, whatever their attributes:
- * only start and end of *out are set.
+ * only start and end of *out are set. It need not go on behind `end`.
  */
-bool map_next_run(struct mem_map *m, gva_t a, struct map_range *out);
+bool map_next_run(struct mem_map *m, gva_t a, gva_t end, struct map_range *out);
 /* True when all of [start, end) is mapped with at least `prot`. */
 bool map_covers(struct mem_map *m, gva_t start, gva_t end, u8 prot);
 

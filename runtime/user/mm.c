@@ -193,7 +193,8 @@ static int unmap_locked(struct linux_process *p, gva_t start, gva_t end)
 	int err = 0;
 
 	drop_code(p, start, end);
-	for (gva_t a = start; map_next_run(&p->vm->map, a, &r) && r.start < end;
+	for (gva_t a = start;
+	     map_next_run(&p->vm->map, a, end, &r) && r.start < end;
 	     a = r.end) {
 		gva_t lo = MAX(r.start, start), hi = MIN(r.end, end);
 		if (munmap((void *)lo, hi - lo) < 0) {
@@ -361,7 +362,7 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 		drop_code(p, addr, end);
 	bool hole = false;
 	while (a < end && !err) {
-		if (!map_next_run(&p->vm->map, a, &r) || r.start >= end) {
+		if (!map_next_run(&p->vm->map, a, end, &r) || r.start >= end) {
 			hole = true;
 			break;
 		}

@@ -138,6 +138,16 @@ u32 rv_half_class(u32 w)
 	return (w & 0xf003) | rd << 7 | (low ? 1u << 2 : 0);
 }
 
+/*
+ * Classes have bits 0..2, 5..8 and 10..15 only: packed, the memo is 16 KiB
+ * and a start touches few of its pages.
+ */
+static u32 half_slot(u32 class)
+{
+	assert(!(class & 0x218));
+	return (class & 7) | (class >> 2 & 0x78) | (class >> 3 & 0x1f80);
+}
+
 static u32 row_of_word(struct rv_decoder *d, u32 word)
 {
 	u32 key = rv_key(d, word);
@@ -152,14 +162,12 @@ static u32 row_of_word(struct rv_decoder *d, u32 word)
 
 static u32 row_of_half(struct rv_decoder *d, u16 half)
 {
-	if (unlikely(!d->memo16[half])) {
-		u32 class = rv_half_class(half);
+	u32 class = rv_half_class(half);
+	u16 *row = &d->memo16[half_slot(class)];
 
-		if (!d->memo16[class])
-			d->memo16[class] = (u16)(rv_lookup(d, class) + 1);
-		d->memo16[half] = d->memo16[class];
-	}
-	return d->memo16[half] - 1u;
+	if (unlikely(!*row))
+		*row = (u16)(rv_lookup(d, class) + 1);
+	return *row - 1u;
 }
 
 bool rv_decode(struct rv_decoder *d, gva_t pc, const u8 *bytes, size_t n,

@@ -14,6 +14,7 @@
 #include "translator/guest.h"
 
 #define RV_MEMO_BITS 12
+#define RV_HALF_BITS 13 /* of a class, packed */
 #define RV_NKEYS 256 /* opcode bits 6:2 and funct3 */
 
 struct rv_decoder {
@@ -29,7 +30,7 @@ struct rv_decoder {
 		u32 key; /* 0: empty, no key is 0 */
 		u32 row;
 	} memo[1u << RV_MEMO_BITS];
-	u16 memo16[1u << 16]; /* row + 1 by halfword, 0: not asked yet */
+	u16 memo16[1u << RV_HALF_BITS]; /* row + 1 by class, 0: not asked */
 };
 
 /* guest_isa.open: NULL if Capstone cannot be had or is not the one that the

@@ -115,6 +115,12 @@ struct metic_config {
 	 * NULL: left to the host's kernel, which may have binfmt_misc.
 	 */
 	const char *const *rerun;
+	/*
+	 * Before the first instruction wait for a debugger (gdb, lldb) that
+	 * connects to this "PORT" or "HOST:PORT" (TCP, 127.0.0.1 by default) or
+	 * "unix:PATH"; the log says where. NULL: run.
+	 */
+	const char *gdb;
 };
 #define METIC_CONFIG_INIT \
 	{ \

@@ -122,6 +122,7 @@ static int new_linux(const struct metic_config *c, const struct vm_config *vc,
 		.stack_size = c->stack_size,
 		.uname_release = c->uname_release,
 		.strace_fd = c->strace_fd ? c->strace_fd : STDERR_FILENO,
+		.gdb = c->gdb,
 	};
 	if (!c->prog)
 		return -EINVAL;

@@ -222,8 +222,8 @@ int options_parse(struct options *o, int argc, char **argv)
 	int id;
 	opterr = 0;
 	/* '+': stop at the program, its options are its own */
-	while ((id = getopt_long(
-		    argc, argv, "+:L:E:U:0:s:vh", long_options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "+:L:E:U:0:s:g:vh", long_options,
+		    NULL)) != -1) {
 		if (id == '?' || id == ':')
 			return refused(argv[optind - 1], id == ':');
 		if (!set(o, id, optarg))

@@ -57,9 +57,19 @@ static enum verdict show_version(struct request *q)
 
 static enum verdict show_help(struct request *q);
 
+/* A number is a TCP port, anything else the path of a UNIX socket. */
 static enum verdict gdb(struct request *q)
 {
-	return bad(q, "this metic has no debugger stub");
+	static char path[256];
+	q->o->gdb = q->value;
+	if (q->value[strspn(q->value, "0123456789")] == 0 ||
+	    !strncmp(q->value, "fd:", 3)) /* metic's own, over an execve */
+		return GO_ON;
+	if (snprintf(path, sizeof(path), "unix:%s", q->value) >=
+	    (int)sizeof(path))
+		return bad(q, "too long");
+	q->o->gdb = path;
+	return GO_ON;
 }
 
 static enum verdict stack_size(struct request *q)

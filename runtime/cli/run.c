@@ -398,6 +398,7 @@ int run_program(const struct options *o)
 	c.sysroot = root;
 	c.stack_size = o->stack_value;
 	c.uname_release = o->uname;
+	c.gdb = o->gdb && !*o->gdb ? GDB_PORT : o->gdb;
 	c.rerun = make_rerun(
 	    &rerun, o, self_path(o->args[0], self, sizeof(self)), root);
 	if (o->verbose)

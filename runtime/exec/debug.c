@@ -285,7 +285,9 @@ bool exec_debug_moved(struct vcpu *v, gva_t pc)
 static bool step(struct vcpu *v)
 {
 	u32 new = STEP_NEW;
-	atomic_compare_exchange_strong(&v->step, &new, STEP_ON);
+	if (atomic_compare_exchange_strong(&v->step, &new, STEP_ON) &&
+	    v->abi.pc != v->step_pc) /* a signal's handler was entered */
+		return report_step(v);
 	if (!one_insn(v))
 		return false;
 	if (v->watch_kind)

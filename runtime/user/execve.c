@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/user/elf.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
@@ -172,9 +173,9 @@ static int classify(struct linux_process *p, const char *path)
 
 /* --- execve -------------------------------------------------------------- */
 
-/* rerun... -0 argv0 path args... */
-static int rerun_vector(struct linux_process *p, const char *host,
-    const struct strvec *argv, struct strvec *out)
+/* rerun... [-g gdb] -0 argv0 path args... */
+static int rerun_vector(struct linux_process *p, const char *gdb,
+    const char *host, const struct strvec *argv, struct strvec *out)
 {
 	char path[PATH_MAX + 2];
 	int r = 0;
@@ -182,6 +183,10 @@ static int rerun_vector(struct linux_process *p, const char *host,
 	snprintf(path, sizeof(path), "%s%s", host[0] == '-' ? "./" : "", host);
 	for (size_t i = 0; r == 0 && p->cfg.rerun[i]; i++)
 		r = strvec_copy(out, p->cfg.rerun[i]);
+	if (r == 0 && gdb)
+		r = strvec_copy(out, "-g");
+	if (r == 0 && gdb)
+		r = strvec_copy(out, gdb);
 	if (r == 0)
 		r = strvec_copy(out, "-0");
 	if (r == 0)
@@ -208,6 +213,7 @@ static int run_program(struct linux_task *t, const char *host,
 {
 	struct linux_process *p = t->p;
 	struct strvec cmd = { 0 };
+	char gdb[128];
 
 	int kind = classify(p, host);
 	if (kind < 0)
@@ -216,9 +222,11 @@ static int run_program(struct linux_task *t, const char *host,
 		return host_execve(t, host, argv->s, envp->s);
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
 		return host_execve(t, host, argv->s, envp->s);
-	int r = rerun_vector(p, host, argv, &cmd);
+	bool debugged = gdb_exec(t, gdb, sizeof(gdb));
+	int r = rerun_vector(p, debugged ? gdb : NULL, host, argv, &cmd);
 	if (r == 0)
 		r = host_execve(t, cmd.s[0], cmd.s, envp->s);
+	gdb_exec_failed(t);
 	strvec_free(&cmd);
 	return r;
 }

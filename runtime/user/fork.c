@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
@@ -80,6 +81,7 @@ static void become_child(
 	t->leader = true;
 	t->tid = gettid();
 	t->robust_list = 0;
+	gdb_forked(t);
 	if (err) {
 		struct linux_exit ex = { .signaled = true, .status = SIGKILL };
 		linux_warn(p, "no memory for a forked process");

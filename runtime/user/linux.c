@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
@@ -45,6 +46,8 @@ static void do_syscall(struct linux_task *t)
 	t->nr = s[abi->slot_nr];
 	t->orig_arg0 = a[0];
 	i64 r = syscall_dispatch(t, t->nr, a);
+	if (r == -EINTR && gdb_kicked(t))
+		r = SYS_RESTART_NOHAND;
 	switch (r) {
 	case SYS_NO_RETURN: break;
 	case SYS_RESTART:
@@ -65,9 +68,17 @@ static void fetch_fault(struct linux_task *t, gva_t addr)
 enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 {
 	struct linux_task *t = v->task;
+	enum vm_action go = VM_RESUME;
 
 	switch (reason) {
-	case EXIT_SYSCALL: do_syscall(t); break;
+	case EXIT_SYSCALL:
+		atomic_store_explicit(
+		    &t->debug.in_call, true, memory_order_release);
+		do_syscall(t);
+		atomic_store_explicit(
+		    &t->debug.in_call, false, memory_order_release);
+		break;
+	case EXIT_DEBUG: go = debug_stopped(&t->debug, arg); break;
 	case EXIT_ILLEGAL:
 		signal_fault(t, SIGILL, ILL_ILLOPC, v->abi.pc);
 		break;
@@ -88,8 +99,11 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 	}
 	if (t->pending || t->self_sig || t->restart || t->suspended)
 		signal_deliver(t);
+	if (unlikely(t->debug.hold) && !t->leaving)
+		debug_hold(&t->debug);
 	if (!t->leaving && !t->p->ending)
-		return VM_RESUME;
+		return go;
+	debug_thread_remove(&t->debug);
 	/* From here on this is not a guest thread any more. */
 	signal_host_set(~(u64)0);
 	return VM_LEAVE;
@@ -157,6 +171,8 @@ void linux_end(struct linux_process *p, const struct linux_exit *ex)
 				signal_kick(t);
 	}
 	pthread_mutex_unlock(&p->lock);
+	if (p->debug)
+		debug_ending(p->debug);
 }
 
 void linux_task_run(struct linux_task *t)
@@ -213,7 +229,9 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 	struct linux_process *p = vm->kernel;
 	struct linux_task *t = p->tasks;
 	char comm[16] = "";
-	int err = signal_init(p);
+	int err = gdb_connect(p);
+	if (err == 0)
+		err = signal_init(p);
 	u64 mask = signal_host_set(~(u64)0);
 
 	if (err == 0) {
@@ -222,10 +240,13 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		t->tid = gettid();
 		t->leader = true;
 		t->sigmask = mask;
+		gdb_begin(p);
+		gdb_thread(t);
 		exec_request(t->v, REQ_EVENT);
 		linux_task_run(t);
 		task_exit(t);
 		wait_for_tasks(p);
+		gdb_end(p);
 		if (p->sharers) /* children that need our memory to stay */
 			process_finish(&p->end);
 		/* exit(2) of the last thread ends the process, too. */
@@ -244,6 +265,8 @@ void linux_free(struct metic_vm *vm)
 	while (p->tasks)
 		linux_task_free(p->tasks);
 	mm_free(p);
+	if (p->debug)
+		debug_free(p->debug);
 	for (unsigned i = 0; i < p->nfds; i++)
 		close(p->fds[i]);
 	process_free(p);

@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "runtime/debug/debug.h"
 #include "runtime/exec/exec.h"
 #include "runtime/mem/access.h"
 
@@ -48,6 +49,7 @@ struct linux_config {
 	bool strace;
 	int strace_fd; /* a copy of it is written to */
 	u64 stack_size; /* 0: RLIMIT_STACK, 8 MiB when that is unlimited */
+	const char *gdb; /* where to wait for a debugger (debug.h), or NULL */
 	const char *uname_release; /* NULL: the host's */
 };
 
@@ -254,6 +256,10 @@ struct linux_process {
 	int fds[LINUX_NFDS]; /* metic's own descriptors */
 	unsigned nfds;
 
+	struct debug_stub *debug; /* NULL: nobody debugs it; gdb_target.c */
+	bool debug_signals; /* deadly ones are shown to the debugger first */
+	int debug_fds[2], debug_mem; /* hidden ones: the stub's, our memory */
+
 	struct signal_host *sighost; /* the host's dispositions, signal.c */
 	struct signal_held *held; /* blocked by the guest only, signal_held.c */
 	_Atomic u64 handled; /* standard signals that have a guest handler */
@@ -303,6 +309,9 @@ struct linux_task {
 	int restart; /* SYS_RESTART* of the system call just done, or 0 */
 	gva_t robust_list; /* as set_robust_list gave it */
 	bool leader; /* the first thread of its process */
+	struct debug_thread debug; /* of the stub; gdb_target.c */
+	_Atomic int debug_unseen; /* a signal that the debugger itself sent */
+	_Atomic bool debug_kicked; /* the call was cut short for the debugger */
 	pthread_mutex_t hold; /* delays the start of a new thread */
 	sem_t *vfork_done; /* posted at its end for CLONE_VFORK, or NULL */
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/user/elf.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
@@ -111,6 +112,8 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 		if (!d->uname_release)
 			return -ENOMEM;
 	}
+	if (c->gdb && !(d->gdb = strdup(c->gdb)))
+		return -ENOMEM;
 	d->prog = strdup(c->prog);
 	d->argv0 = strdup(argv0);
 	char *const *rest = c->argv && c->argv[0] ? c->argv + 1 : NULL;
@@ -134,6 +137,7 @@ void process_free(struct linux_process *p)
 	free_vec(p->cfg.argv);
 	free_vec(p->cfg.envp);
 	free_vec((char *const *)p->cfg.rerun);
+	free((char *)p->cfg.gdb);
 	free(p->exe);
 	free(p->exe_guest);
 	pthread_mutex_destroy(&p->mm->lock);
@@ -378,7 +382,8 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 	p->vm = vm;
 	if (p->cfg.strace)
 		p->strace_fd = linux_fd_hide(p, dup(p->cfg.strace_fd));
-	return populate(p, f, why, n);
+	r = populate(p, f, why, n);
+	return r ? r : gdb_open(p, why, n);
 }
 
 int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,

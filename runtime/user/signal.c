@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "runtime/exec/fault.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/hostcall.h"
 #include "runtime/user/signal.h"
 
@@ -198,7 +199,9 @@ int signal_host_action(struct linux_process *p, int sig)
 	else
 		atomic_fetch_and(&p->handled, ~std);
 	bool ours = SIGNAL_BIT(sig) & SIGNAL_NEVER_BLOCKED;
-	if (ours || g->handler > 1)
+	bool shown = p->debug_signals && g->handler == 0 &&
+	    signal_default_of(sig) != SIGNAL_IGNORE;
+	if (ours || shown || g->handler > 1)
 		act.handler = on_host_signal;
 	else
 		act.handler = HOST_SIG(g->handler);
@@ -418,6 +421,13 @@ static void open_mask(struct linux_task *t, u64 before)
 void signal_force(struct linux_task *t, const siginfo_t *info)
 {
 	int sig = info->si_signo;
+	siginfo_t si = *info;
+	if (unlikely(t->debug.stub)) {
+		sig = gdb_signal(t, &si);
+		if (!sig)
+			return;
+		info = &si;
+	}
 	struct linux_sigaction act = take_action(t->p, sig);
 	u64 before = t->suspended ? ~(u64)0 : t->sigmask;
 
@@ -500,6 +510,8 @@ void signal_deliver(struct linux_task *t)
 		siginfo_t info;
 		u64 before = t->suspended ? ~(u64)0 : t->sigmask;
 		int sig = next_signal(t, &info);
+		if (sig > 0 && unlikely(t->debug.stub))
+			sig = gdb_signal(t, &info);
 		if (sig > 0)
 			deliver_one(t, &info);
 		if (t->p->ending)

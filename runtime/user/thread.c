@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
+#include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
@@ -120,6 +121,7 @@ void task_exit(struct linux_task *t)
 	if (last)
 		p->ending = true;
 	pthread_mutex_unlock(&p->lock);
+	debug_thread_remove(&t->debug);
 	if (last && p->forked)
 		process_finish(&p->end);
 	linux_task_free(t);
@@ -167,6 +169,7 @@ static void *thread_main(void *arg)
 	if (st->apart)
 		st->error = host_call(SYS_unshare, apart);
 	bool failed = st->error < 0;
+	gdb_thread(t);
 	sem_post(&st->ready); /* st is gone from here on */
 	if (failed)
 		return NULL;

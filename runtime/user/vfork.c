@@ -93,6 +93,7 @@ static struct linux_process *borrow(struct linux_process *p)
 	pthread_mutex_init(&cp->sig_lock, NULL);
 	pthread_cond_init(&cp->idle, NULL);
 	cp->tasks = NULL;
+	cp->debug = NULL; /* the parent's alone */
 	cp->ntasks = 0;
 	cp->have_last = false;
 	cp->forked = true;

@@ -162,6 +162,8 @@ struct linux_vdso {
 	/* Offset of two u64: the resolutions of CLOCK_MONOTONIC and
 	   CLOCK_MONOTONIC_COARSE in nanoseconds, filled in when mapped. */
 	size_t resolution;
+	/* Fills in what else depends on the machine; may be NULL. */
+	void (*fill)(const struct linux_process *p, u8 *image);
 };
 
 struct linux_abi {

@@ -283,6 +283,8 @@ static int map_vdso(struct linux_process *p)
 		resolution_of(CLOCK_MONOTONIC_COARSE) };
 	memcpy((void *)at, d->image, d->size);
 	memcpy((void *)(at + (i64)d->resolution), res, sizeof(res));
+	if (d->fill)
+		d->fill(p, (u8 *)at);
 	p->vdso = (gva_t)at;
 	p->tramp = p->vdso + d->sigreturn;
 	return mm_mprotect(p, p->vdso, HOST_PAGE, PROT_READ | PROT_EXEC);

@@ -39,7 +39,9 @@ def build(directory):
     with open(so, "rb") as f:
         return f.read(), {
             "VDSO_SIGRETURN": names["__vdso_rt_sigreturn"],
-            "VDSO_RESOLUTION": names["metic_resolution"]}
+            "VDSO_RESOLUTION": names["metic_resolution"],
+            "VDSO_HWPROBE": names["metic_hwprobe"],
+            "VDSO_HWPROBE_END": names["metic_hwprobe_end"]}
 
 def text(image, names):
     out = ["/* riscv64.inc - made by make.py from riscv64.S. */"]

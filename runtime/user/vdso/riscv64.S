@@ -11,6 +11,7 @@
  * asked, as it must for all clocks without such a CSR. Results are written
  * by ordinary stores: a bad pointer is a fault in here, as in Linux's.
  */
+	.equ	HWPROBE_KEYS, 11	/* 0 to 10 */
 	.text
 
 	.macro	function name
@@ -120,9 +121,31 @@ __vdso_\name:
 	.cfi_endproc
 	end	getcpu
 
+/* (struct { key, value } *, count, cpusetsize, cpus, flags): all CPUs are
+   alike, so without flags it does not matter which are asked about. */
 	function riscv_hwprobe
 	.cfi_startproc
-	call_kernel 258
+	bnez	a4, 9f
+	slli	a1, a1, 4
+	add	a1, a1, a0
+	lla	t0, hwprobe
+	li	t1, HWPROBE_KEYS
+1:	bgeu	a0, a1, 4f
+	ld	t2, 0(a0)
+	bgeu	t2, t1, 2f
+	slli	t2, t2, 3
+	add	t2, t2, t0
+	ld	t3, 0(t2)
+	j	3f
+2:	li	t2, -1		/* not known */
+	sd	t2, 0(a0)
+	li	t3, 0
+3:	sd	t3, 8(a0)
+	addi	a0, a0, 16
+	j	1b
+4:	li	a0, 0
+	ret
+9:	call_kernel 258
 	.cfi_endproc
 	end	riscv_hwprobe
 
@@ -152,6 +175,15 @@ resolution:
 	.dword	1
 resolution_coarse:
 	.dword	4000000
+
+	/* What riscv_hwprobe says for each key; filled in when mapped. */
+	.globl	metic_hwprobe, metic_hwprobe_end
+	.hidden	metic_hwprobe, metic_hwprobe_end
+metic_hwprobe:
+hwprobe:
+	.zero	HWPROBE_KEYS * 8
+metic_hwprobe_end:
+hwprobe_end:
 
 	.section .note, "a", @note
 	.balign	4

@@ -21,4 +21,5 @@ timeout 120 gdb -nx -batch -ex 'set debuginfod enabled off' \
     -ex 'break add' -ex run -ex 'print a + b' -ex 'backtrace 2' \
     -ex next -ex 'print c' -ex 'set var c = 100' -ex continue -ex 'print a' \
     -ex 'delete' -ex continue ./p > out 2>&1
-grep -E '^\$|^#0|exited with|^total' out | sed 's/0x[0-9a-f]* in //'
+grep -E '^\$|^#0|exited with|^total' out |
+    sed 's/0x[0-9a-f]* in //; s/process [0-9]*/process/'

@@ -45,7 +45,7 @@ wait
 $sql test -c 'select sum(grp) from t'
 pgbench -U metic -i -q test > /dev/null 2>&1
 pgbench -U metic -c 4 -j 2 -t 50 -n test 2>&1 | grep 'actually processed'
-pg_dump -U metic -t t test | sha256sum
+pg_dump -U metic -t t test | grep -v restrict | sort | sha256sum
 pg_ctl -m immediate stop > /dev/null
 pg_ctl -w -l server.log start > /dev/null
 $sql test -c 'select count(*) from t'

@@ -4,7 +4,8 @@ p t.map(&:value)
 p (1..30).inject(:*), Fiber.new { Fiber.yield 1 }.resume
 begin; [].fetch(3); rescue IndexError => e; puts e.class; end
 p fork { exit 4 }.then { |pid| Process.wait(pid); $?.exitstatus }'
-php -r '$a = []; for ($i = 0; $i < 50000; $i++) $a[$i * 7 % 1009][] = $i;
+php=$(echo /usr/bin/php[0-9]*)
+$php -r '$a = []; for ($i = 0; $i < 50000; $i++) $a[$i * 7 % 1009][] = $i;
 ksort($a); echo count($a), " ", md5(json_encode($a)), " ", sqrt(2), "\n";
 echo preg_replace_callback("/\d+/", fn($m) => $m[0] * 2, "a1b22c333"), "\n";'
 cat > a.ml <<'END'
@@ -25,7 +26,7 @@ erl -noshell -eval 'P = self(),
   L = [receive {I, S} -> S end || I <- lists:seq(1, 50)],
   io:format("~p~n", [lists:sum(L)]), halt().'
 echo 'set s 0; for {set i 0} {$i < 20000} {incr i} {incr s [expr {$i*$i}]}
-puts $s; puts [expr {sin(1)}]' | tclsh
+puts $s; puts [expr {sin(1)}]' | tclsh8.6
 lua5.4 -e 'local t = {} for i = 1, 50000 do t[i] = i * 7919 % 10007 end
 table.sort(t) print(t[1], t[25000], string.format("%.14g", math.exp(1)))'
 cat > j.lua <<'END'

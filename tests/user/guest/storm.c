@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 	stop = 1;
 	for (int i = 0; i < N; i++)
 		CHECK(pthread_join(th[i], NULL) == 0);
-	CHECK(signals > 100);
+	CHECK(signals > ms / 50); /* on a busy machine, too */
 	puts("ok");
 	return 0;
 }

@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 METIC, GUEST = (os.path.abspath(p) for p in sys.argv[1:3])
@@ -205,6 +207,24 @@ class Qemu(unittest.TestCase):
             r = self.qemu(*args, *([] if args == ["-L"] else [GUEST]))
             self.assertEqual(r.returncode, 1)
             self.assertEqual(len(r.stderr.splitlines()), 1, r.stderr)
+
+    def test_debugger(self):
+        """-g waits for a debugger; this one lets the program go."""
+        path = os.path.join(self.dir.name, "socket")
+        p = subprocess.Popen([self.name, "-g", path, GUEST, "3"], env=BASE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        s = socket.socket(socket.AF_UNIX)
+        for _ in range(300):
+            try:
+                s.connect(path)
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.assertIsNone(p.poll())
+        s.sendall(b"$D#44")
+        out, err = p.communicate(timeout=60)
+        s.close()
+        self.assertEqual(p.returncode, 3, (out, err))
 
     def test_ends(self):
         self.assertEqual(self.qemu().returncode, 1)

@@ -14,11 +14,15 @@ void *mem_host(struct vcpu *v, gva_t a)
 	return (void *)(uintptr_t)(v->vm->mem_base + a);
 }
 
-/* In the sandbox, [a, a + n) must stay inside the window. */
+/*
+ * In the sandbox, [a, a + n) must stay inside the window; in the identity
+ * mapping in the half of the address space that a process has.
+ */
 static bool in_window(struct vcpu *v, gva_t a, size_t n)
 {
-	const u64 window = (u64)1 << AS_WINDOW_BITS;
-	return v->vm->as == AS_IDENTITY || (a < window && n <= window - a);
+	const u64 window = (u64)1 << AS_WINDOW_BITS, space = (u64)1 << 47;
+	u64 end = v->vm->as == AS_IDENTITY ? space : window;
+	return a < end && n <= end - a;
 }
 
 ANY_ADDRESS bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)

@@ -18,6 +18,7 @@
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
+#include "runtime/user/seccomp.h"
 #include "runtime/user/signal.h"
 
 #define ARGS_MAX ((u64)6 << 20) /* bytes of strings, as Linux's 3/4 of 8M */
@@ -218,6 +219,8 @@ static int run_program(struct linux_task *t, const char *host,
 	int kind = classify(p, host);
 	if (kind < 0)
 		return kind;
+	if (kind == KIND_NATIVE && t->seccomp) /* it would be free of it */
+		return -EACCES;
 	if (kind == KIND_NATIVE)
 		return host_execve(t, host, argv->s, envp->s);
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
@@ -244,13 +247,21 @@ static i64 exec_path(
 {
 	struct strvec av = { 0 }, ev = { 0 };
 	u64 bytes = 0;
+	char env[64];
+	int fd = -1;
 
 	resolve_self(t, host);
 	int r = strvec_read(t, &av, argv, &bytes);
 	if (r == 0)
 		r = strvec_read(t, &ev, envp, &bytes);
+	if (r == 0 && t->seccomp) {
+		fd = seccomp_pass_on(t, env);
+		r = fd < 0 ? fd : strvec_copy(&ev, env);
+	}
 	if (r == 0)
 		r = run_program(t, host, &av, &ev);
+	if (fd >= 0)
+		close(fd);
 	strvec_free(&av);
 	strvec_free(&ev);
 	return r;

@@ -7,6 +7,7 @@
  */
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/seccomp.h"
 
 #include <linux/prctl.h>
 #include <sys/personality.h>
@@ -105,6 +106,8 @@ i64 sys_setrlimit(struct linux_task *t, const u64 a[6])
 
 /* --- prctl --------------------------------------------------------------- */
 
+#define PRCTL_ICACHE_CONTEXT 71 /* PR_RISCV_SET_ICACHE_FLUSH_CTX */
+
 /* What the host kernel may do for the guest; see prctls.def. */
 static bool prctl_passes(int option)
 {
@@ -119,6 +122,13 @@ static bool prctl_passes(int option)
 
 i64 sys_prctl(struct linux_task *t, const u64 a[6])
 {
+	switch ((int)a[0]) {
+	case PR_GET_SECCOMP: return seccomp_prctl_get(t);
+	case PR_SET_SECCOMP: return seccomp_prctl_set(t, a[1], a[2]);
+	case PRCTL_ICACHE_CONTEXT: /* fence.i already reaches all threads */
+		return a[1] > 1 || a[2] > 1 ? -EINVAL : 0;
+	default: break;
+	}
 	if (prctl_passes((int)a[0]))
 		return host_call(SYS_prctl, a);
 	syscall_remark(t, "prctl option %d is not supported", (int)a[0]);

@@ -129,6 +129,7 @@ struct linux_task *linux_task_new(struct linux_process *p)
 	}
 	t->v->task = t;
 	t->p = p;
+	t->seccomp = linux_current() ? linux_current()->seccomp : p->seccomp;
 	pthread_mutex_init(&t->hold, NULL);
 	pthread_mutex_lock(&p->lock);
 	t->next = p->tasks;

@@ -236,6 +236,7 @@ struct linux_process {
 	char *exe; /* host path, absolute and resolved */
 	char *exe_guest; /* what /proc/self/exe shows */
 	struct linux_image image;
+	struct seccomp_filter *seccomp; /* of the first task, from execve */
 	/* The initial stack's strings and vectors, for /proc/self. */
 	gva_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
 	gva_t stack_low, stack_top; /* of the main thread */
@@ -301,6 +302,7 @@ struct linux_task {
 	struct linux_altstack altstack;
 
 	struct path_dirs *paths; /* directories found before, path.c */
+	struct seccomp_filter *seccomp; /* NULL: every call is allowed */
 	gva_t clear_child_tid;
 	u64 tid_address; /* clone_tid_address, where the kernel cannot say */
 	bool started; /* the host's mask is the guest's */

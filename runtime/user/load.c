@@ -17,6 +17,7 @@
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
+#include "runtime/user/seccomp.h"
 #include "runtime/user/signal.h"
 #include "runtime/user/stack.h"
 #include "runtime/user/strace.h"
@@ -320,6 +321,9 @@ static int populate(
 		return r;
 	snprintf(execfn, sizeof(execfn), "%s", p->cfg.prog);
 	path_to_guest(p, execfn);
+	r = seccomp_receive(p);
+	if (r)
+		return r;
 	r = stack_build(p, execfn, &sp);
 	if (r)
 		return r;

@@ -9,6 +9,7 @@
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
 #include "runtime/user/signal.h"
+#include "runtime/user/seccomp.h"
 #include "runtime/user/strace.h"
 
 #include <fcntl.h>
@@ -144,16 +145,20 @@ const struct syscall_row *syscall_generic(u64 nr)
 	return nr < TABLE_SIZE ? &generic_table[nr] : NULL;
 }
 
-/* The same as below with a line of --strace around it. */
-static __attribute__((noinline)) i64 traced(
+/* The same as below where --strace or a seccomp filter looks on. */
+static __attribute__((noinline)) i64 watched(
     struct linux_task *t, const struct syscall_row *row, u64 nr, const u64 a[6])
 {
+	bool traced = t->p->strace_fd >= 0;
 	struct strace_line line;
 	i64 r;
 
-	strace_begin(t, &line, row, nr, a);
-	r = row && row->fn ? row->fn(t, a) : missing(t, row, nr);
-	strace_end(t, &line, row, a, r);
+	if (traced)
+		strace_begin(t, &line, row, nr, a);
+	if (!t->seccomp || seccomp_allows(t, nr, a, &r))
+		r = row && row->fn ? row->fn(t, a) : missing(t, row, nr);
+	if (traced)
+		strace_end(t, &line, row, a, r);
 	return r;
 }
 
@@ -164,8 +169,8 @@ i64 syscall_dispatch(struct linux_task *t, u64 nr, const u64 a[6])
 	/* A handler's mask counts from now on, see signal.c. */
 	if (!row || row->fn != sys_rt_sigreturn)
 		signal_sync_mask(t);
-	if (unlikely(t->p->strace_fd >= 0))
-		return traced(t, row, nr, a);
+	if (unlikely(t->p->strace_fd >= 0 || t->seccomp))
+		return watched(t, row, nr, a);
 	if (unlikely(!row || !row->fn))
 		return missing(t, row, nr);
 	return row->fn(t, a);

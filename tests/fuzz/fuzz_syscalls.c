@@ -226,7 +226,8 @@ static bool differs(
 	return at >= 0;
 }
 
-static void show_reports(const char *dir)
+/* What sanitizers wrote: shown, or only removed. */
+static void take_reports(const char *dir, bool show)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -238,7 +239,7 @@ static void show_reports(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		ssize_t n = read(fd, text, sizeof(text) - 1);
-		if (n > 0)
+		if (n > 0 && show)
 			printf("%.*s\n", (int)n, text);
 		close(fd);
 		unlink(path);
@@ -262,8 +263,9 @@ static void report(struct player p[2], u64 seed, u64 number)
 		skip[i] = true;
 		skip[i] = differs(p, seed, number, skip, false);
 	}
+	take_reports(p[1].dir, false);
 	differs(p, seed, number, skip, true);
-	show_reports(p[1].dir);
+	take_reports(p[1].dir, true);
 }
 
 /* A case that its alarm ended tests little and costs much: to be mended. */

@@ -668,7 +668,8 @@ static void say_filled(char k, int i, uintptr_t v, long r)
 static bool is_vague(const char *name)
 {
 	static const char *const vague[] = { "cachestat", "sched_getaffinity",
-		"getrandom", "keyctl", "getpgid", "semget", "getcwd", "mmap" };
+		"getrandom", "keyctl", "membarrier", "getpgid", "semget",
+		"getcwd", "mmap" };
 
 	for (size_t i = 0; i < ARRAY_LEN(vague); i++)
 		if (!strcmp(vague[i], name))

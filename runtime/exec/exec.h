@@ -49,6 +49,13 @@ void exec_request(struct vcpu *v, u32 req);
 void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify);
 
 /*
+ * Somebody else may have written to any guest code, also where the guest
+ * cannot (a debugger): drop the translations that are out of date. Called by
+ * a vCPU's thread outside generated code.
+ */
+void exec_recheck(struct metic_vm *vm);
+
+/*
  * Around fork(): exec_fork_prepare stops translation, _parent and _child
  * let it go on; in the child v is the only vCPU left and the code cache is
  * its own; with `copy` it starts with what is translated now, which needs

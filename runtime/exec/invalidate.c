@@ -85,18 +85,35 @@ static bool visit_range(struct exec *ex, gva_t start, gva_t end, bool verify)
 	return any;
 }
 
+/* Others may be inside a dead block's own loop. */
+static void get_out(struct metic_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		if (o != vcpu_current())
+			exec_request(o, REQ_SYNC);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify)
 {
 	struct exec *ex = vm->exec;
 	pthread_mutex_lock(&ex->lock);
 	bool any = visit_range(ex, start, end, verify);
 	pthread_mutex_unlock(&ex->lock);
-	if (!any)
-		return;
-	/* others may be inside a dead block's own loop */
-	pthread_mutex_lock(&vm->lock);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		if (o != vcpu_current())
-			exec_request(o, REQ_SYNC);
-	pthread_mutex_unlock(&vm->lock);
+	if (any)
+		get_out(vm);
+}
+
+void exec_recheck(struct metic_vm *vm)
+{
+	struct exec *ex = vm->exec;
+	bool any = false;
+	pthread_mutex_lock(&ex->lock);
+	for (size_t i = 0; i < (size_t)1 << PAGE_HASH_BITS; i++)
+		for (struct page *p = ex->pages[i]; p; p = p->next)
+			any |= invalidate_page(ex, p, 0, ~(gva_t)0, true);
+	pthread_mutex_unlock(&ex->lock);
+	if (any)
+		get_out(vm);
 }

@@ -7,6 +7,7 @@
  * State slots: x0-x31 = 0-31, f0-f31 = 32-63, then as below.
  */
 #include <elf.h>
+#include <linux/audit.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,6 +78,25 @@ static void load_state(struct vcpu *v, const struct rv_sigcontext *mc)
 	v->abi.state[SLOT_FRM] = frm;
 	v->abi.fpu = fpu_make_word(frm, mc->fcsr & 31);
 	v->abi.state[SLOT_RESV_ADDR] = ~(u64)0;
+}
+
+/* struct user_regs_struct: pc, x1 to x31; the D extension's state. */
+static void regs_get(const struct vcpu *v, struct linux_regs *r)
+{
+	r->gp[0] = v->abi.pc;
+	memcpy(&r->gp[1], &v->abi.state[1], 31 * sizeof(u64));
+	memcpy(r->fp, &v->abi.state[SLOT_F0], 32 * sizeof(u64));
+	r->fp[32] = fpu_flags(v->abi.fpu) | (v->abi.frm & 7) << 5;
+}
+
+static void regs_set(struct vcpu *v, const struct linux_regs *r)
+{
+	struct rv_sigcontext mc;
+	mc.pc = r->gp[0];
+	memcpy(mc.x, &r->gp[1], sizeof(mc.x));
+	memcpy(mc.f, r->fp, sizeof(mc.f));
+	mc.fcsr = (u32)r->fp[32];
+	load_state(v, &mc);
 }
 
 static int signal_push(struct linux_task *t, const struct linux_delivery *d)
@@ -284,5 +304,10 @@ const struct linux_abi linux_abi_riscv64 = {
 	.start = start,
 	.signal_push = signal_push,
 	.signal_pop = signal_pop,
+	.regs_get = regs_get,
+	.regs_set = regs_set,
+	.gp_size = 32 * 8,
+	.fp_size = 33 * 8,
+	.audit_arch = AUDIT_ARCH_RISCV64,
 	.cpuinfo = cpuinfo,
 };

@@ -36,6 +36,37 @@ const struct linux_abi *linux_abi_of(const struct guest_isa *g)
 
 /* --- the event hook ------------------------------------------------------ */
 
+/*
+ * The same for a thread that is traced. As on riscv64, the result register
+ * holds -ENOSYS at the entry, the tracer may change number and arguments but
+ * the first, and number -1 makes no call.
+ */
+static void traced_syscall(struct linux_task *t)
+{
+	const struct linux_abi *abi = t->p->abi;
+	u64 *s = t->v->abi.state, a[6];
+	i64 r = -ENOSYS;
+
+	s[abi->slot_ret] = (u64)r;
+	ptrace_syscall_enter(t);
+	a[0] = t->orig_arg0;
+	for (size_t i = 1; i < ARRAY_LEN(a); i++)
+		a[i] = s[abi->slot_arg[i]];
+	t->nr = s[abi->slot_nr];
+	if ((i32)t->nr == -1)
+		r = (i64)s[abi->slot_ret];
+	else if (!t->p->ending)
+		r = syscall_dispatch(t, t->nr, a);
+	bool poked = ptrace_was_poked(&t->ptrace);
+	if (r == -EINTR && poked)
+		r = SYS_RESTART_NOHAND;
+	if (r <= SYS_RESTART && r >= SYS_RESTART_NOHAND)
+		t->restart = (int)r;
+	if (r != SYS_NO_RETURN)
+		s[abi->slot_ret] = (u64)r;
+	ptrace_syscall_exit(t);
+}
+
 static void do_syscall(struct linux_task *t)
 {
 	const struct linux_abi *abi = t->p->abi;
@@ -45,8 +76,12 @@ static void do_syscall(struct linux_task *t)
 		a[i] = s[abi->slot_arg[i]];
 	t->nr = s[abi->slot_nr];
 	t->orig_arg0 = a[0];
+	if (unlikely(t->ptrace.traced)) {
+		traced_syscall(t);
+		return;
+	}
 	i64 r = syscall_dispatch(t, t->nr, a);
-	if (r == -EINTR && gdb_kicked(t))
+	if (r == -EINTR && (gdb_kicked(t) || ptrace_was_poked(&t->ptrace)))
 		r = SYS_RESTART_NOHAND;
 	switch (r) {
 	case SYS_NO_RETURN: break;
@@ -55,6 +90,16 @@ static void do_syscall(struct linux_task *t)
 	case SYS_RESTART_NOHAND: t->restart = (int)r; break;
 	default: s[abi->slot_ret] = (u64)r;
 	}
+}
+
+/* How wait4 will show the end of t. */
+static int wait_status(const struct linux_task *t)
+{
+	const struct linux_exit *ex = &t->p->end;
+	if (!t->p->ending)
+		return t->exit_status << 8;
+	return ex->signaled ? ex->status | (ex->core ? 0x80 : 0) :
+			      ex->status << 8;
 }
 
 /* No code at abi.pc: nothing is mapped there, or it is not executable. */
@@ -93,10 +138,14 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 		if (!t->started) {
 			t->started = true;
 			signal_host_set(t->sigmask);
+			if (t->leader && !t->p->forked)
+				ptrace_start(t);
 		}
 		break;
 	default: break;
 	}
+	if (unlikely(t->ptrace.attention))
+		ptrace_attend(t);
 	if (t->pending || t->self_sig || t->restart || t->suspended)
 		signal_deliver(t);
 	if (unlikely(t->debug.hold) && !t->leaving)
@@ -104,6 +153,7 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 	if (!t->leaving && !t->p->ending)
 		return go;
 	debug_thread_remove(&t->debug);
+	ptrace_leave(t, wait_status(t));
 	/* From here on this is not a guest thread any more. */
 	signal_host_set(~(u64)0);
 	return VM_LEAVE;
@@ -153,6 +203,7 @@ void linux_task_free(struct linux_task *t)
 	}
 	pthread_mutex_unlock(&p->lock);
 	pthread_mutex_destroy(&t->hold);
+	t->ptrace.magic = 0;
 	free(t->paths);
 	vcpu_free(t->v);
 	free(t);
@@ -161,8 +212,13 @@ void linux_task_free(struct linux_task *t)
 void linux_end(struct linux_process *p, const struct linux_exit *ex)
 {
 	struct linux_task *self = linux_current();
-	if (p->forked)
+	if (p->forked) {
+		p->end = *ex;
+		p->ending = true;
+		if (self)
+			ptrace_leave(self, wait_status(self));
 		process_finish(ex);
+	}
 	pthread_mutex_lock(&p->lock);
 	if (!p->ending) {
 		p->end = *ex;

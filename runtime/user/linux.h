@@ -28,6 +28,7 @@
 #include "runtime/debug/debug.h"
 #include "runtime/exec/exec.h"
 #include "runtime/mem/access.h"
+#include "runtime/user/ptrace.h"
 
 struct linux_task;
 struct linux_process;
@@ -189,6 +190,10 @@ struct linux_abi {
 	/* Undo it: state, *mask and *ss come from the frame. 0 or -EFAULT. */
 	int (*signal_pop)(
 	    struct linux_task *t, u64 *mask, struct linux_altstack *ss);
+	/* Registers as ptrace has them; bytes of each set; its arch. */
+	void (*regs_get)(const struct vcpu *v, struct linux_regs *r);
+	void (*regs_set)(struct vcpu *v, const struct linux_regs *r);
+	u32 gp_size, fp_size, audit_arch;
 	/* Text of /proc/cpuinfo for ncpu CPUs into a malloc'ed string. */
 	char *(*cpuinfo)(const struct guest_isa *g, unsigned ncpu);
 };
@@ -263,6 +268,7 @@ struct linux_process {
 	bool debug_signals; /* deadly ones are shown to the debugger first */
 	int debug_fds[2], debug_mem; /* hidden ones: the stub's, our memory */
 
+	struct ptrace_tracer *tracer; /* what it traces, or NULL: ptrace.h */
 	struct signal_host *sighost; /* the host's dispositions, signal.c */
 	struct signal_held *held; /* blocked by the guest only, signal_held.c */
 	_Atomic u64 handled; /* standard signals that have a guest handler */
@@ -313,6 +319,7 @@ struct linux_task {
 	int restart; /* SYS_RESTART* of the system call just done, or 0 */
 	gva_t robust_list; /* as set_robust_list gave it */
 	bool leader; /* the first thread of its process */
+	struct ptrace_record ptrace; /* for who traces this thread */
 	struct debug_thread debug; /* of the stub; gdb_target.c */
 	_Atomic int debug_unseen; /* a signal that the debugger itself sent */
 	_Atomic bool debug_kicked; /* the call was cut short for the debugger */

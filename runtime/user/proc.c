@@ -172,7 +172,7 @@ int proc_open(struct linux_task *t, const char *path, int flags)
 		return text_file(t, "cpuinfo", write_cpuinfo, flags);
 	const char *name = self_name(path);
 	if (!name)
-		return PROC_NOT_OURS;
+		return ptrace_proc_open(t, path, flags);
 	if (!strcmp(name, "exe")) {
 		if (flags & O_NOFOLLOW && !(flags & O_PATH))
 			return -ELOOP;

@@ -131,7 +131,7 @@ i64 sys_clone(struct linux_task *t, const u64 a[6])
 	};
 	if ((ca.flags & CLONE_PIDFD) && (ca.flags & CLONE_PARENT_SETTID))
 		return -EINVAL;
-	return do_clone(t, &ca);
+	return ptrace_cloned(t, &ca, do_clone(t, &ca));
 }
 
 /* --- clone3 -------------------------------------------------------------- */
@@ -188,7 +188,7 @@ i64 sys_clone3(struct linux_task *t, const u64 a[6])
 		return -EFAULT;
 	if (!clone3_valid(t, &ca, a[1]))
 		return -EINVAL;
-	return do_clone(t, &ca);
+	return ptrace_cloned(t, &ca, do_clone(t, &ca));
 }
 
 /* --- namespaces ---------------------------------------------------------- */

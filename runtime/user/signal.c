@@ -144,8 +144,12 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 	}
 	if (!t)
 		return;
-	if (sig == SIGNAL_KICK && si->si_code == SI_QUEUE &&
-	    si->si_value.sival_ptr == t->p) {
+	int traced = sig == SIGNAL_KICK ? ptrace_kick(t, &si) : 0;
+	if (traced > 0)
+		sig = traced;
+	if (traced < 0 ||
+	    (sig == SIGNAL_KICK && si->si_code == SI_QUEUE &&
+		si->si_value.sival_ptr == t->p)) {
 		if (!t->pending)
 			t->pending = -1;
 	} else if ((t->sigmask & SIGNAL_BIT(sig)) &&
@@ -428,6 +432,12 @@ void signal_force(struct linux_task *t, const siginfo_t *info)
 			return;
 		info = &si;
 	}
+	if (unlikely(t->ptrace.traced)) {
+		sig = ptrace_signal(t, &si);
+		if (!sig)
+			return;
+		info = &si;
+	}
 	struct linux_sigaction act = take_action(t->p, sig);
 	u64 before = t->suspended ? ~(u64)0 : t->sigmask;
 
@@ -475,7 +485,12 @@ static void deliver_one(struct linux_task *t, const siginfo_t *info)
 	/* The guest went back to the default after the host delivered. */
 	switch (signal_default_of(sig)) {
 	case SIGNAL_IGNORE: return;
-	case SIGNAL_STOP: kill(getpid(), SIGSTOP); return;
+	case SIGNAL_STOP:
+		if (t->ptrace.traced)
+			ptrace_stop_self(t, sig);
+		else
+			kill(getpid(), SIGSTOP);
+		return;
 	default: signal_die(t->p, sig);
 	}
 }
@@ -512,6 +527,8 @@ void signal_deliver(struct linux_task *t)
 		int sig = next_signal(t, &info);
 		if (sig > 0 && unlikely(t->debug.stub))
 			sig = gdb_signal(t, &info);
+		if (sig > 0 && unlikely(t->ptrace.traced))
+			sig = ptrace_signal(t, &info);
 		if (sig > 0)
 			deliver_one(t, &info);
 		if (t->p->ending)

@@ -220,7 +220,7 @@ static bool die_by_own_hand(struct linux_task *t, int sig)
 	struct linux_process *p = t->p;
 
 	if (sig < 1 || sig > LINUX_NSIG || sig == SIGKILL || t->debug.stub ||
-	    (t->sigmask & SIGNAL_BIT(sig)))
+	    t->ptrace.traced || (t->sigmask & SIGNAL_BIT(sig)))
 		return false;
 	enum signal_default d = signal_default_of(sig);
 	pthread_mutex_lock(&p->sig_lock);

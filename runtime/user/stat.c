@@ -164,6 +164,8 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 	if (!proc)
 		return host_wait(t, SYS_readlinkat, b);
 	r = proc_readlink(t, host, text, sizeof(text));
+	if (r == PROC_NOT_OURS)
+		r = ptrace_proc_readlink(t, host, text, sizeof(text));
 	if (r == PROC_NOT_OURS) {
 		b[2] = (u64)(uintptr_t)text;
 		b[3] = sizeof(text) - 1;

@@ -207,6 +207,7 @@ struct linux_task *task_clone(const struct linux_task *t,
 	if (!c)
 		return NULL;
 	copy_state(c, t, ca);
+	ptrace_inherit(c, t, ca);
 	c->sigmask = t->sigmask;
 	return c;
 }

@@ -111,6 +111,7 @@ static void steps(enum exec_tier tier, bool check)
 	make(tier, check);
 	run(); /* translations that are there already do not matter */
 	cr_expect_eq(m.seen.stops, 0);
+	m.v->abi.pc = m.base;
 	exec_set_step(m.v, true);
 	run();
 	/* the last instruction's event says VM_LEAVE before its report */
@@ -178,6 +179,7 @@ static void watches(enum exec_tier tier, bool check)
 	cr_expect_eq(m.seen.watches, 1);
 	cr_expect_eq(m.seen.pc[0], LOAD + 4);
 	/* a step that touches what is watched is reported as that */
+	m.v->abi.pc = m.base;
 	exec_set_step(m.v, true);
 	run();
 	cr_expect_eq(m.seen.watches, 1);

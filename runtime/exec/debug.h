@@ -33,8 +33,8 @@ enum debug_stop { DEBUG_STEP = 1, DEBUG_BREAK, DEBUG_WATCH };
  * makes by itself (for a signal) and that ends with a new exec_set_step is
  * not followed by a report unless pc has moved. LR/SC: the reservation
  * survives steps. Whoever changes pc, too, does that first: a pc that is not
- * the one seen here has moved. May be called by the hook, or by another thread while v is
- * inside the hook or about to enter its first exec_run.
+ * the one seen here has moved. May be called by the hook, or by another thread
+ * while v is inside the hook or about to enter its first exec_run.
  */
 void exec_set_step(struct vcpu *v, bool on);
 

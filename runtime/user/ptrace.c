@@ -216,6 +216,7 @@ static i64 trace_me(struct linux_task *t)
 		t->ptrace.process = t->p;
 		t->ptrace.magic = PTRACE_MAGIC;
 		t->ptrace.traced = 1;
+		t->ptrace.owner = t->tid;
 	}
 	return r;
 }

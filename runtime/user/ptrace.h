@@ -66,6 +66,7 @@ struct ptrace_record {
 	u64 sigmask;
 	struct linux_regs regs;
 	/* Of the thread alone. */
+	pid_t owner; /* who met a tracer; else it is a parent's copy */
 	bool attention; /* ptrace_attend has something to do */
 	bool newborn; /* its first stop is due */
 	bool execed; /* the same after execve */
@@ -126,7 +127,7 @@ i64 ptrace_cloned(
 /* The thread ends with this wait status; signals to it are the host's now. */
 void ptrace_leave(struct linux_task *t, int status);
 
-/* --- the tracing side ------------------------------------------------------ */
+/* --- the tracing side ----------------------------------------------------- */
 
 struct ptrace_tracee {
 	struct ptrace_tracee *next;

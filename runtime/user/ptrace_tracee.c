@@ -19,6 +19,13 @@
 
 /* --- marks ---------------------------------------------------------------- */
 
+/* Also right for a child whose task still has the parent's tid. */
+static pid_t own_tid(void)
+{
+	const u64 a[6] = { 0 };
+	return (pid_t)host_call(SYS_gettid, a);
+}
+
 static void mark_self(struct linux_task *t, enum ptrace_mark mark)
 {
 	siginfo_t si;
@@ -29,7 +36,8 @@ static void mark_self(struct linux_task *t, enum ptrace_mark mark)
 	si.si_pid = getpid();
 	si.si_uid = PTRACE_MARK;
 	si.si_value.sival_ptr = &t->ptrace;
-	const u64 a[6] = { (u64)getpid(), (u64)t->tid, SIGNAL_KICK, (u64)&si };
+	const u64 a[6] = { (u64)getpid(), (u64)own_tid(), SIGNAL_KICK,
+		(u64)&si };
 	/* EAGAIN: more signals are queued than the user may have */
 	while (host_call(SYS_rt_tgsigqueueinfo, a) == -EAGAIN)
 		sched_yield();
@@ -211,6 +219,18 @@ void ptrace_stop_self(struct linux_task *t, int sig)
 	t->ptrace.native_stop = 0;
 }
 
+/*
+ * A tracer has come. What a forked child has from its parent is not about
+ * this tracer; the child may not have come so far as to drop it.
+ */
+static void meet(struct ptrace_record *r)
+{
+	pid_t tid = own_tid();
+	if (r->owner && r->owner != tid)
+		memset(r, 0, sizeof(*r));
+	r->owner = tid;
+}
+
 int ptrace_kick(struct linux_task *t, siginfo_t **si)
 {
 	struct ptrace_record *r = &t->ptrace;
@@ -219,6 +239,7 @@ int ptrace_kick(struct linux_task *t, siginfo_t **si)
 		return 0;
 	switch ((*si)->si_errno) {
 	case PTRACE_MARK_HELLO:
+		meet(r);
 		r->magic = PTRACE_MAGIC;
 		r->process = t->p;
 		r->traced = 1;
@@ -226,6 +247,7 @@ int ptrace_kick(struct linux_task *t, siginfo_t **si)
 		mark_self(t, PTRACE_MARK_HERE);
 		return -1;
 	case PTRACE_MARK_INTERRUPT:
+		meet(r);
 		r->traced = r->seized = 1;
 		r->poked = r->attention = r->interrupt = true;
 		return -1;
@@ -334,6 +356,7 @@ void ptrace_start(struct linux_task *t)
 	r->process = t->p;
 	r->traced = 1;
 	r->execed = r->attention = true;
+	r->owner = t->tid;
 }
 
 /* The event that a clone with these arguments is; 0: none. */
@@ -363,6 +386,11 @@ static void be_born(struct ptrace_record *c, const struct ptrace_record *parent)
 	c->options = old.options;
 	c->seized = old.seized;
 	c->newborn = c->attention = true;
+	if (c == parent &&
+	    old.owner == own_tid()) { /* a tracer was here already */
+		*c = old;
+		c->newborn = c->attention = true;
+	}
 }
 
 void ptrace_inherit(struct linux_task *c, const struct linux_task *t,
@@ -382,7 +410,7 @@ i64 ptrace_cloned(struct linux_task *t, const struct clone_args_host *ca, i64 r)
 		t->p->tracer = NULL;
 		if (is_wanted(&t->ptrace, event))
 			be_born(&t->ptrace, &t->ptrace);
-		else
+		else if (t->ptrace.owner != own_tid())
 			memset(&t->ptrace, 0, sizeof(t->ptrace));
 		return r;
 	}

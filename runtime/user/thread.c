@@ -131,6 +131,7 @@ i64 sys_exit(struct linux_task *t, const u64 a[6])
 {
 	t->exit_status = (int)(a[0] & 255);
 	t->leaving = true; /* before anybody can have joined it */
+	ptrace_leave(t, t->exit_status << 8);
 	leave_futexes(t);
 	if (t->vfork_done)
 		sem_post(t->vfork_done);

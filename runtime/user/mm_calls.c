@@ -79,7 +79,8 @@ i64 sys_mincore(struct linux_task *t, const u64 a[6])
 i64 sys_msync(struct linux_task *t, const u64 a[6])
 {
 	if ((a[0] & (HOST_PAGE - 1)) ||
-	    ((u32)a[2] & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)))
+	    ((u32)a[2] & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    ((a[2] & MS_ASYNC) && (a[2] & MS_SYNC)))
 		return -EINVAL;
 	return guest_range(t, a[0], a[1]) ?
 	    safe_syscall6(&t->pending, SYS_msync, a) :

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -112,6 +113,47 @@ static const struct flag_name map_flags[] = {
 	{ 0, NULL },
 };
 
+static const struct flag_name unlink_flags[] = { FLAG(AT_REMOVEDIR),
+	{ 0, NULL } };
+static const struct flag_name message_flags[] = {
+	FLAG(MSG_OOB),
+	FLAG(MSG_PEEK),
+	FLAG(MSG_DONTROUTE),
+	FLAG(MSG_CTRUNC),
+	FLAG(MSG_TRUNC),
+	FLAG(MSG_DONTWAIT),
+	FLAG(MSG_EOR),
+	FLAG(MSG_WAITALL),
+	FLAG(MSG_ERRQUEUE),
+	FLAG(MSG_NOSIGNAL),
+	FLAG(MSG_MORE),
+	FLAG(MSG_WAITFORONE),
+	FLAG(MSG_CMSG_CLOEXEC),
+	{ 0, NULL },
+};
+static const struct flag_name socket_flags[] = { FLAG(SOCK_NONBLOCK),
+	FLAG(SOCK_CLOEXEC), { 0, NULL } };
+
+/* Kinds that are one of several names: {value, name}, NULL at the end. */
+static const struct flag_name whences[] = { FLAG(SEEK_SET), FLAG(SEEK_CUR),
+	FLAG(SEEK_END), FLAG(SEEK_DATA), FLAG(SEEK_HOLE), { 0, NULL } };
+static const struct flag_name epoll_operations[] = { FLAG(EPOLL_CTL_ADD),
+	FLAG(EPOLL_CTL_DEL), FLAG(EPOLL_CTL_MOD), { 0, NULL } };
+static const struct flag_name families[] = { FLAG(AF_UNIX), FLAG(AF_INET),
+	FLAG(AF_INET6), FLAG(AF_NETLINK), FLAG(AF_PACKET), FLAG(AF_ALG),
+	FLAG(AF_VSOCK), FLAG(AF_BLUETOOTH), { 0, NULL } };
+static const struct flag_name socket_types[] = { FLAG(SOCK_STREAM),
+	FLAG(SOCK_DGRAM), FLAG(SOCK_RAW), FLAG(SOCK_RDM), FLAG(SOCK_SEQPACKET),
+	{ 0, NULL } };
+static const struct flag_name fcntl_commands[] = { FLAG(F_DUPFD), FLAG(F_GETFD),
+	FLAG(F_SETFD), FLAG(F_GETFL), FLAG(F_SETFL), FLAG(F_GETLK),
+	FLAG(F_SETLK), FLAG(F_SETLKW), FLAG(F_SETOWN), FLAG(F_GETOWN),
+	FLAG(F_SETSIG), FLAG(F_GETSIG), FLAG(F_SETOWN_EX), FLAG(F_GETOWN_EX),
+	FLAG(F_OFD_GETLK), FLAG(F_OFD_SETLK), FLAG(F_OFD_SETLKW),
+	FLAG(F_SETLEASE), FLAG(F_GETLEASE), FLAG(F_NOTIFY),
+	FLAG(F_DUPFD_CLOEXEC), FLAG(F_SETPIPE_SZ), FLAG(F_GETPIPE_SZ),
+	FLAG(F_ADD_SEALS), FLAG(F_GET_SEALS), { 0, NULL } };
+
 /* A|B|0x4: names of the bits, the unknown rest in hex. */
 static void add_flags(struct strace_line *l, const struct flag_name *f, u64 v)
 {
@@ -126,6 +168,30 @@ static void add_flags(struct strace_line *l, const struct flag_name *f, u64 v)
 	}
 	if (v || !*sep)
 		add(l, "%s%#llx", sep, (unsigned long long)v);
+}
+
+/* The name of v, else its number. */
+static void add_name(struct strace_line *l, const struct flag_name *f, int v)
+{
+	while (f->name && (int)f->bit != v)
+		f++;
+	if (f->name)
+		add(l, "%s", f->name);
+	else
+		add(l, "%d", v);
+}
+
+static void add_socket_type(struct strace_line *l, u32 v)
+{
+	const u32 flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	if (v & ~flags) { /* accept4 has flags only */
+		add_name(l, socket_types, (int)(v & ~flags));
+		if (!(v & flags))
+			return;
+		add(l, "|");
+	}
+	add_flags(l, socket_flags, v & flags);
 }
 
 static void add_open_flags(struct strace_line *l, u64 v)
@@ -316,6 +382,13 @@ static void add_argument(struct linux_task *t, struct strace_line *l,
 	case 'i': add_ioctl(l, v); break;
 	case 'S': add_signal(l, v); break;
 	case 'c': add_clock(l, v); break;
+	case 'R': add_flags(l, unlink_flags, (u32)v); break;
+	case 'G': add_flags(l, message_flags, (u32)v); break;
+	case 'T': add_socket_type(l, (u32)v); break;
+	case 'W': add_name(l, whences, (int)v); break;
+	case 'C': add_name(l, fcntl_commands, (int)v); break;
+	case 'D': add_name(l, families, (int)v); break;
+	case 'E': add_name(l, epoll_operations, (int)v); break;
 	default: add_pointer(l, v);
 	}
 }

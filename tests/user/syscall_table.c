@@ -8,7 +8,7 @@
 #include "runtime/user/linux.h"
 
 /* As explained at the head of the table. */
-#define LETTERS "dluxposfFwrtaOAimMSc"
+#define LETTERS "dluxposfFwrtaOAimMScWCDTGER"
 
 struct row {
 	unsigned nr;

@@ -80,9 +80,11 @@ void signal_sync_mask(struct linux_task *t)
 void signal_set_mask(struct linux_task *t, u64 mask)
 {
 	t->sigmask = mask & ~UNBLOCKABLE;
+	/* SIGSEGV and SIGBUS go before all others: not opened yet */
+	if (held_look(t) && !(held_set(t) & SIGNAL_BIT(SIGNAL_KICK)))
+		return;
 	signal_sync_mask(t);
 	signal_put_back(t);
-	held_look(t);
 }
 
 /* One that was sent to the thread goes to the thread. */
@@ -376,7 +378,7 @@ static int enter_handler(struct linux_task *t, const siginfo_t *info,
 	struct linux_altstack ss = t->altstack;
 
 	settle_restart(t, act->flags);
-	t->altstack.flags |= signal_on_altstack(t) ? SS_ONSTACK : 0;
+	/* the frame shows it as it was set */
 	if (!t->altstack.size)
 		t->altstack.flags = SS_DISABLE;
 	int r = t->p->abi->signal_push(t, &d);
@@ -513,15 +515,12 @@ static int next_signal(struct linux_task *t, siginfo_t *info)
 	if (sig >= 0)
 		return sig;
 	held_pass_on(t);
-	sig = held_take(t, t->sigmask, info);
-	if (sig)
-		held_look(t); /* is there more? */
-	return sig;
+	return held_take(t, t->sigmask, info);
 }
 
 void signal_deliver(struct linux_task *t)
 {
-	while ((t->pending || t->self_sig) && !t->p->ending) {
+	while (!t->p->ending && (t->pending || t->self_sig || held_look(t))) {
 		siginfo_t info;
 		u64 before = t->suspended ? ~(u64)0 : t->sigmask;
 		int sig = next_signal(t, &info);

@@ -170,7 +170,6 @@ static int set_altstack(struct linux_task *t, const struct linux_altstack *ss)
 	if (ss->size < t->p->abi->min_sigstack)
 		return -ENOMEM;
 	t->altstack = *ss;
-	t->altstack.flags &= (i32)SS_AUTODISARM;
 	t->altstack.pad = 0;
 	return 0;
 }
@@ -180,6 +179,7 @@ i64 sys_sigaltstack(struct linux_task *t, const u64 a[6])
 	struct linux_altstack new, old = t->altstack;
 	i64 r = 0;
 
+	old.flags &= (i32)SS_AUTODISARM;
 	old.flags |= signal_on_altstack(t) ? SS_ONSTACK : 0;
 	if (!old.size)
 		old.flags = SS_DISABLE;

@@ -32,6 +32,13 @@ struct lift_opts {
 	u32 max_insns; /* at least 1 */
 	bool side_exits; /* go on after a conditional branch not taken */
 	bool user; /* user mode: privileged instructions are illegal */
+	bool exclusive; /* nobody else runs: SC may compare values only */
+	/*
+	 * Must this load-reserved be executed by the runtime, EXIT_EXCLUSIVE?
+	 * NULL: the runtime cannot, and SC always compares values.
+	 */
+	bool (*wants_exclusive)(void *ctx, gva_t pc);
+	void *ctx;
 };
 
 /* Guest code visible to the lifter. */
@@ -68,6 +75,9 @@ struct guest_isa {
 	 */
 	u64 leaf_helpers;
 	struct guest_cconv cconv;
+	/* Slots of the reservation's address (no_resv: none) and its LR's pc. */
+	u16 slot_resv, slot_resv_pc;
+	u64 no_resv;
 
 	/* One per translating thread: holds the decoder's handle and memo. */
 	void *(*open)(void); /* NULL: the host failed or the self-check did */

@@ -103,5 +103,8 @@ const struct guest_isa guest_riscv64 = {
 	    .ret = 10,
 	    .link = 1,
 	    .sp = 2 },
+	.slot_resv = RV_SLOT_RESV_ADDR,
+	.slot_resv_pc = RV_SLOT_RESV_PC,
+	.no_resv = (u64)RV_NO_RESV,
 	.reset = reset,
 };

@@ -49,6 +49,32 @@ static void unreadable(struct rv_lifter *x, gva_t pc, gva_t end, bool first)
 	}
 }
 
+static bool is_lr(const struct rv_insn *i)
+{
+	return i->row && i->row->lift == rv_lr;
+}
+
+/* May what was lifted from IR instruction `from` on depend on memory? */
+static bool sees_memory(const struct ir_region *r, u32 from)
+{
+	for (u32 k = from; k < r->ninsns; k++) {
+		u8 op = r->insn[k].op;
+		if ((op >= IR_LOAD && op <= IR_FENCE) || op == IR_HELPER)
+			return true;
+	}
+	return false;
+}
+
+/* LR begins a new block if there may be no room for its SC in this one. */
+#define LR_ROOM 16
+
+static bool lr_has_room(const struct rv_lifter *x, u32 n)
+{
+	return n + LR_ROOM <= x->opts->max_insns &&
+	    x->r->ninsns < IR_MAX_INSNS / 2 &&
+	    x->r->nblocks < IR_MAX_BLOCKS / 2;
+}
+
 void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
     const struct lift_opts *opts)
 {
@@ -65,16 +91,23 @@ void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
 			unreadable(&x, pc, code->pc + code->len, n == 0);
 			break;
 		}
+		if (n && is_lr(&i) && !lr_has_room(&x, n)) {
+			rv_goto(&x, pc);
+			break;
+		}
 		n++;
 		x.more = n < opts->max_insns &&
 		    r->ninsns < IR_MAX_INSNS - 2 * RV_MAX_IR &&
 		    r->nblocks < IR_MAX_BLOCKS - 2 * RV_MAX_BLOCKS;
 		ir_emit(
 		    r, (struct ir_insn){ .op = IR_INSN_START, .imm = (i64)pc });
+		u32 from = r->ninsns;
 		if (i.row)
 			i.row->lift(&x, &i);
 		else
 			rv_illegal(&x, &i);
+		if (is_lr(&i) || sees_memory(r, from))
+			x.after_lr = is_lr(&i);
 		pc = i.next;
 		if (!x.more && !x.done)
 			rv_goto(&x, pc);

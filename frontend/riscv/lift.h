@@ -19,6 +19,7 @@ enum rv_slot {
 	RV_SLOT_RESV_ADDR = 64,
 	RV_SLOT_RESV_VAL = 65,
 	RV_SLOT_FRM = 66,
+	RV_SLOT_RESV_PC = 67,
 };
 
 /* resv_addr when there is no reservation: no aligned address. */
@@ -44,6 +45,7 @@ struct rv_lifter {
 	const struct lift_opts *opts;
 	bool more; /* another instruction may follow this one */
 	bool done; /* the block has ended */
+	bool after_lr; /* no access to memory since an LR in this block */
 };
 
 /* Every lift function named in insns.def. */

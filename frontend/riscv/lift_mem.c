@@ -70,9 +70,20 @@ void rv_fstore(struct rv_lifter *x, const struct rv_insn *i)
 		store(x, i, IR_F64, addr, v);
 }
 
-/* LR: remember where and what; SC decides by comparing both. */
+/*
+ * LR: remember where and what; SC decides by comparing both. An LR with rl
+ * comes after the stores before it.
+ */
 void rv_lr(struct rv_lifter *x, const struct rv_insn *i)
 {
+	const struct lift_opts *o = x->opts;
+	if (o->wants_exclusive && !o->exclusive &&
+	    o->wants_exclusive(o->ctx, i->pc)) {
+		rv_exit(x, EXIT_EXCLUSIVE, i->pc, 1);
+		return;
+	}
+	if (i->order & MEM_REL)
+		ir_emit(x->r, (struct ir_insn){ .op = IR_FENCE, .aux = 1 });
 	ir_ref addr = rv_get(x, i->rs1);
 	u16 aux = (u16)(i->row->arg | MEM_ALIGNED | i->order);
 	ir_ref v = ir_emit(x->r,
@@ -81,6 +92,7 @@ void rv_lr(struct rv_lifter *x, const struct rv_insn *i)
 
 	ir_put(x->r, IR_I64, RV_SLOT_RESV_ADDR, addr);
 	ir_put(x->r, IR_I64, RV_SLOT_RESV_VAL, v);
+	ir_put(x->r, IR_I64, RV_SLOT_RESV_PC, rv_const(x, (i64)i->pc));
 	rv_put(x, i->rd, v);
 }
 
@@ -90,8 +102,11 @@ static void drop_reservation(struct rv_lifter *x)
 }
 
 /*
- * SC succeeds if memory still holds what LR read there (a value that left and
- * came back goes unnoticed). Without a reservation for the address it fails,
+ * SC succeeds if memory still holds what LR read there. A value that left
+ * and came back goes unnoticed, which is right only if nothing between LR
+ * and SC depends on memory: then it is as if LR had been executed just now.
+ * For any other SC the runtime sees to it that nobody writes in between
+ * (exec/exclusive.c). Without a reservation for the address it fails,
  * unless it faults: a misaligned address always does, one where nothing is
  * mapped does as on processors that translate it first. Blocks cannot join,
  * so that path leaves the translation block.
@@ -116,6 +131,10 @@ void rv_sc(struct rv_lifter *x, const struct rv_insn *i)
 	rv_goto(x, i->next);
 
 	rv_else(x, match);
+	if (x->opts->wants_exclusive && !x->opts->exclusive && !x->after_lr) {
+		rv_exit(x, EXIT_EXCLUSIVE, i->pc, 0);
+		return;
+	}
 	want = ir_get(r, IR_I64, RV_SLOT_RESV_VAL);
 	if (ty == IR_I32)
 		want = ir_op1(r, IR_TRUNC, IR_I32, want);

@@ -202,6 +202,7 @@ bool exec_handle_exit(struct vcpu *v, u32 reason, u64 arg)
 	case EXIT_LOOKUP:
 	case EXIT_FPMODE: /* resume() chooses the tier by the mode */
 		return true;
+	case EXIT_EXCLUSIVE: return exclusive_step(v, arg != 0);
 	case EXIT_ICACHE:
 		exec_leave_code(v);
 		exec_invalidate(v->vm, 0, ~(gva_t)0, true);

@@ -98,6 +98,9 @@ struct exec {
 	pthread_mutex_t turn; /* check.c: one vCPU compares at a time */
 	_Atomic u64 epoch; /* counts flushes */
 	_Atomic bool flushing;
+	bool threaded; /* there has been more than one vCPU */
+	gva_t *lrs; /* load-reserveds to be run exclusively */
+	size_t nlrs;
 	bool asymmetric; /* the flushing thread orders everybody's accesses */
 
 	struct exec_debug debug;
@@ -151,6 +154,8 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
  */
 const struct ir_region *translate_one(
     struct vcpu *v, gva_t pc, bool beneath);
+/* The same while nobody else runs guest code; for exclusive.c. */
+const struct ir_region *translate_exclusive(struct vcpu *v, gva_t pc);
 
 /* dispatch.c */
 const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
@@ -194,6 +199,11 @@ bool exec_debug_fetch(struct vcpu *v, gva_t addr);
 /* Of the `len` bytes of code at pc, those in front of a breakpoint. */
 size_t debug_code_end(const struct exec *ex, gva_t pc, size_t len);
 void exec_debug_free(struct exec *ex);
+
+/* exclusive.c: EXIT_EXCLUSIVE; false: leave the run loop. */
+bool exclusive_step(struct vcpu *v, bool at_lr);
+/* lift_opts.wants_exclusive; ctx is the exec, its lock is held. */
+bool exclusive_wanted(void *ctx, gva_t pc);
 
 /* memory.c: guest memory for the interpreter and native code's fall-back */
 extern const struct interp_mem exec_mem;

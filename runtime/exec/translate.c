@@ -68,8 +68,8 @@ static void dump_host(const struct metic_vm *vm, const struct codegen *cg)
  * Lift from guest memory, which may go away under us (a file truncated by
  * somebody else): then false. The hash covers the bytes that were lifted.
  */
-static bool lift(
-    struct vcpu *v, gva_t pc, u32 max_insns, bool beneath, u64 *hash)
+static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, bool beneath,
+    bool exclusive, u64 *hash)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
@@ -77,6 +77,9 @@ static bool lift(
 		.max_insns = max_insns,
 		.side_exits = true,
 		.user = true,
+		.exclusive = exclusive,
+		.wants_exclusive = exclusive_wanted,
+		.ctx = ex,
 	};
 	struct lift_code code = {
 		.pc = pc,
@@ -171,7 +174,7 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	u64 t0 = now_ns();
 	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
 	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
-	if (!tb || !lift(v, pc, max, false, &tb->hash))
+	if (!tb || !lift(v, pc, max, false, false, &tb->hash))
 		return NULL;
 	tb->pc = pc;
 	tb->len = ex->region.guest_len;
@@ -224,15 +227,26 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 	return tb;
 }
 
-const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath)
+static const struct ir_region *one(
+    struct vcpu *v, gva_t pc, bool beneath, bool exclusive)
 {
 	struct exec *ex = v->vm->exec;
 	const struct ir_region *r = NULL;
 	u64 hash;
 	arena_reset(&v->arena);
 	pthread_mutex_lock(&ex->lock);
-	if (lift(v, pc, 1, beneath, &hash))
+	if (lift(v, pc, 1, beneath, exclusive, &hash))
 		r = keep_ir(ex, &v->arena);
 	pthread_mutex_unlock(&ex->lock);
 	return r;
+}
+
+const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath)
+{
+	return one(v, pc, beneath, false);
+}
+
+const struct ir_region *translate_exclusive(struct vcpu *v, gva_t pc)
+{
+	return one(v, pc, false, true);
 }

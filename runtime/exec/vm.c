@@ -60,6 +60,7 @@ static void exec_free(struct exec *ex)
 	free_jump_table(ex->jt_miss);
 	if (ex->by_code)
 		munmap(ex->by_code, TB_MAX * sizeof(struct tb *));
+	free(ex->lrs);
 	exec_debug_free(ex);
 	free((void *)ex->hash);
 	free(ex->pages);
@@ -173,6 +174,7 @@ struct vcpu *vcpu_new(struct metic_vm *vm)
 	vm->guest->reset(&v->abi);
 	pthread_mutex_lock(&vm->lock);
 	v->next = vm->vcpus;
+	vm->exec->threaded |= v->next != NULL;
 	vm->vcpus = v;
 	pthread_mutex_unlock(&vm->lock);
 	return v;

@@ -247,7 +247,7 @@ Test(riscv_lift, tables)
 	u64 hwcap = 0, probe = 0;
 	struct abi_state s = { 0 };
 
-	cr_expect_eq(g->nregs, 67);
+	cr_expect_eq(g->nregs, 68);
 	for (u32 n = 0; n < g->nregs; n++) {
 		const struct guest_reg *reg = &g->regs[n];
 

@@ -75,8 +75,8 @@ TESTS = {
         thread apply all backtrace 4
         delete
         continue
-        """, [r"hit Breakpoint 1, in_thread", r'"worker-1"', r'"worker-2"',
-              r'"worker-3"', r"Thread 4", r"thread \(arg", r"Thread 1",
+        """, [r"hit Breakpoint 1, in_thread", r'2 .*"worker-\d"', r'3 .*"worker-\d"', r'4 .*"worker-\d"',
+              r"Thread 4", r"thread \(arg", r"Thread 1",
               r"threads \(\)", r"watched 305", r"exited with code 07"], 7),
     "next_in_a_thread": ("threads", """
         break in_thread

@@ -75,7 +75,9 @@ TESTS = {
         thread apply all backtrace 4
         delete
         continue
-        """, [r"hit Breakpoint 1, in_thread", r'2 .*"worker-\d"', r'3 .*"worker-\d"', r'4 .*"worker-\d"',
+        """, [r"hit Breakpoint 1, in_thread",
+              r'2 .*"worker-\d"', r'3 .*"worker-\d"',
+              r'4 .*"worker-\d"',
               r"Thread 4", r"thread \(arg", r"Thread 1",
               r"threads \(\)", r"watched 305", r"exited with code 07"], 7),
     "next_in_a_thread": ("threads", """

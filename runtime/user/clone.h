@@ -68,6 +68,13 @@ int clone_host_args(struct linux_task *t, const struct clone_args_host *ca,
 /* CLONE_CLEAR_SIGHAND, in the child: what had a handler has none. */
 void clone_clear_handlers(struct linux_process *p);
 /*
+ * pthread_create for p. With its first thread the host's C library takes
+ * signal 33 (its SIGSETXID), which the guest's C library has just taken for
+ * the same purpose: the guest's action is put back.
+ */
+int clone_host_thread(struct linux_process *p, pthread_t *th,
+    const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+/*
  * Where the C library keeps the calling host thread's tid; the kernel must
  * write a forked child's there. 0: unknown.
  */

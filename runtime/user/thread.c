@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include "runtime/user/clone.h"
@@ -19,6 +20,8 @@
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
+
+#define HOST_SIGSETXID 33 /* of glibc */
 
 #define THREAD_STACK ((size_t)1 << 20)
 
@@ -213,6 +216,20 @@ struct linux_task *task_clone(const struct linux_task *t,
 	return c;
 }
 
+int clone_host_thread(struct linux_process *p, pthread_t *th,
+    const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	bool first = __libc_single_threaded;
+	int err = pthread_create(th, attr, fn, arg);
+	if (first) {
+		pthread_mutex_lock(&p->sig_lock);
+		if (p->action[HOST_SIGSETXID].handler)
+			signal_host_action(p, HOST_SIGSETXID);
+		pthread_mutex_unlock(&p->sig_lock);
+	}
+	return err;
+}
+
 /* 0 or -errno; then no host thread is left. */
 static int start_thread(struct linux_task *c, u64 apart)
 {
@@ -226,7 +243,7 @@ static int start_thread(struct linux_task *c, u64 apart)
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	/* Created with everything blocked; its first event opens the mask. */
 	u64 mask = signal_host_set(~(u64)0);
-	int err = pthread_create(&th, &attr, thread_main, &st);
+	int err = clone_host_thread(c->p, &th, &attr, thread_main, &st);
 	signal_host_set(mask);
 	pthread_attr_destroy(&attr);
 	while (!err && sem_wait(&st.ready) < 0)

@@ -216,7 +216,7 @@ static i64 start_lender(struct linux_task *t, struct vfork_start *st)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_mutex_lock(&c->hold);
 	c->tid_address = 0;
-	i64 r = -pthread_create(&th, &attr, lender, st);
+	i64 r = -clone_host_thread(p, &th, &attr, lender, st);
 	pthread_attr_destroy(&attr);
 	while (r == 0 && sem_wait(&st->ready) < 0)
 		;

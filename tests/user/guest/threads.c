@@ -278,9 +278,31 @@ static void test_signal_thread(void)
 	CHECK(handled == tid);
 }
 
+/* The C library tells the other threads by a signal of its own. */
+static void *waits(void *arg)
+{
+	sem_t *done = arg;
+	while (sem_wait(done) < 0)
+		;
+	return NULL;
+}
+
+static void test_setxid(void)
+{
+	pthread_t th;
+	sem_t done;
+	sem_init(&done, 0, 0);
+	CHECK(pthread_create(&th, NULL, waits, &done) == 0);
+	CHECK(setgid(getgid()) == 0);
+	CHECK(setuid(getuid()) == 0);
+	sem_post(&done);
+	CHECK(pthread_join(th, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argv;
+	test_setxid();
 	test_workers();
 	test_many();
 	test_robust();

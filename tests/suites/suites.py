@@ -86,8 +86,9 @@ class Machine:
 def guest(build):
     """The riscv64 root under metic, which is static and so runs in there."""
     metic = os.path.join(WORK, "metic")
-    shutil.copy(os.path.join(build, "runtime/cli/metic"), metic + ".new")
-    os.replace(metic + ".new", metic)
+    new = f"{metic}.{os.getpid()}"
+    shutil.copy(os.path.join(build, "runtime/cli/metic"), new)
+    os.replace(new, metic)
     return Machine("riscv64", [metic, "run", "-L", "/"])
 
 

@@ -1,6 +1,8 @@
 # Keys, certificates, signatures, ciphers, a TLS server and client, speed.
 export OPENSSL_CONF=/etc/ssl/openssl.cnf
-head -c 300000 /dev/zero | openssl enc -aes-128-ctr -K 01020304050607080102030405060708 -iv 00000000000000000000000000000000 > data
+head -c 300000 /dev/zero | openssl enc -aes-128-ctr \
+    -K 01020304050607080102030405060708 \
+    -iv 00000000000000000000000000000000 > data
 sha256sum < data
 for h in md5 sha1 sha256 sha512 sha3-256 blake2b512 shake256 sm3; do
 	openssl dgst -$h -r $([ $h = shake256 ] && echo -xoflen 32) data
@@ -9,7 +11,8 @@ for c in aes-256-cbc aes-256-gcm chacha20 camellia-128-cbc aria-256-ctr; do
 	[ $c = aes-256-gcm ] && continue
 	openssl enc -$c -pbkdf2 -S 0102030405060708 -k pw -in data -out enc
 	sha256sum < enc
-	openssl enc -d -$c -pbkdf2 -S 0102030405060708 -k pw -in enc | cmp - data
+	openssl enc -d -$c -pbkdf2 -S 0102030405060708 -k pw -in enc |
+	    cmp - data
 done
 for k in rsa:2048 ec ed25519 ed448 x; do
 	case $k in

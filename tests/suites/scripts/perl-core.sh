@@ -1,7 +1,7 @@
 # Perl's threads, processes, regular expressions, packing, big numbers.
 perl -Mthreads -Mthreads::shared -e 'my $n :shared = 0;
-    $_->join for map { threads->create(sub { for (1 .. 200) { lock $n; $n++ } }) }
-    1 .. 4; print "$n\n"'
+    $_->join for map { threads->create(sub {
+    for (1 .. 200) { lock $n; $n++ } }) } 1 .. 4; print "$n\n"'
 perl -MMath::BigInt -e 'print Math::BigInt->new(3)->bpow(400), "\n"'
 perl -e '$s = join "", map { chr(97 + $_ * 7 % 26) } 1 .. 20000;
     $c = () = $s =~ /(?=([aeiou])(?<!x)\w{3}\1?)/g; print "$c\n"'

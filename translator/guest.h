@@ -75,7 +75,7 @@ struct guest_isa {
 	 */
 	u64 leaf_helpers;
 	struct guest_cconv cconv;
-	/* Slots of the reservation's address (no_resv: none) and its LR's pc. */
+	/* Slots of the reservation's address (or no_resv) and its LR's pc. */
 	u16 slot_resv, slot_resv_pc;
 	u64 no_resv;
 

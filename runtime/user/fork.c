@@ -97,7 +97,7 @@ static void become_child(
 		clone_clear_handlers(p);
 }
 
-/* --- forks that only the kernel can do ------------------------------------ */
+/* --- forks that only the kernel can do --- */
 
 static bool is_plain(const struct clone_args_host *ca)
 {
@@ -156,7 +156,7 @@ static i64 kernel_fork(struct clone_args *ka)
 	return r;
 }
 
-/* --- fork ---------------------------------------------------------------- */
+/* --- fork --- */
 
 struct fork_plan {
 	bool plain;

@@ -39,7 +39,7 @@ struct vfork_start {
 	i64 error;
 };
 
-/* --- the child ----------------------------------------------------------- */
+/* --- the child --- */
 
 /* The first thread of the child may end before its others. */
 static void wait_for_others(struct linux_process *p)
@@ -102,7 +102,7 @@ static struct linux_process *borrow(struct linux_process *p)
 	return cp;
 }
 
-/* --- the parent ----------------------------------------------------------- */
+/* --- the parent --- */
 
 static void start_free(struct vfork_start *st)
 {

@@ -157,7 +157,7 @@ static void test_litmus(void)
 	}
 }
 
-/* --- read-modify-write ------------------------------------------------------ */
+/* --- read-modify-write --- */
 
 #define T 4
 #define OPS 20000
@@ -228,7 +228,7 @@ static void test_modify(void)
 #endif
 }
 
-/* --- a stack that relies on the reservation ----------------------------------- */
+/* --- a stack that relies on the reservation --- */
 
 #if defined(__riscv)
 struct node {

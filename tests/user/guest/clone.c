@@ -66,7 +66,7 @@ static void *new_stack(void)
 	return p + STACK;
 }
 
-/* --- exit signals -------------------------------------------------------- */
+/* --- exit signals --- */
 
 static atomic_int got_usr1, got_chld;
 
@@ -97,7 +97,7 @@ static void test_exit_signal(void)
 	signal(SIGUSR1, SIG_DFL);
 }
 
-/* --- vfork without shared memory ------------------------------------------ */
+/* --- vfork without shared memory --- */
 
 static long now_ms(void)
 {
@@ -134,7 +134,7 @@ static void test_vfork_copy(void)
 	check_exit(pid, 9);
 }
 
-/* --- shared memory --------------------------------------------------------- */
+/* --- shared memory --- */
 
 static int sharer(void *arg)
 {
@@ -254,7 +254,7 @@ static void test_share_parent_first(void)
 	close(fds[0]);
 }
 
-/* --- what the kernel shares ------------------------------------------------ */
+/* --- what the kernel shares --- */
 
 static void test_files_fs(void)
 {
@@ -420,7 +420,7 @@ static void test_refused(void)
 	CHECK(syscall(SYS_clone3, (void *)8, 88) < 0 && errno == EFAULT);
 }
 
-/* --- threads ---------------------------------------------------------------- */
+/* --- threads --- */
 
 #define THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 

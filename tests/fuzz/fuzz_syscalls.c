@@ -10,8 +10,8 @@
  * differs is made smaller by leaving out calls, and shown from both sides.
  *
  * Players run without privileges, in namespaces of their own (network, IPC,
- * mounts), in an empty directory. METIC names another metic, one with sanitizers for
- * instance: what they report makes a case fail.
+ * mounts), in an empty directory. METIC names another metic, one with
+ * sanitizers for instance: what they report makes a case fail.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -21,7 +21,6 @@
 #include <linux/stat.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,12 +37,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,11 +101,9 @@ static const struct call *pick_call(void)
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
 		all += calls[i].weight;
 	at = below(all);
-	for (size_t i = 0;; i++) {
-		if (at < calls[i].weight)
-			return &calls[i];
-		at -= calls[i].weight;
-	}
+	for (const struct call *c = calls;; at -= c++->weight)
+		if (at < c->weight)
+			return c;
 }
 
 /* --- arguments ----------------------------------------------------------- */
@@ -214,11 +209,10 @@ static uintptr_t at_flags(void)
 	return below(20) ? f : bits();
 }
 
-static uintptr_t vector(int i, int to_guest)
+static uintptr_t vector(int i)
 {
 	struct iovec *v = (struct iovec *)slot_of(i);
 
-	(void)to_guest;
 	for (int k = 0; k < 4; k++) {
 		v[k].iov_base = (void *)(slot_of(i) + 256 + 128 * (unsigned)k);
 		v[k].iov_len = below(130);
@@ -494,7 +488,7 @@ static uintptr_t make_argument(char k, int i, const uintptr_t *a)
 	case 'w': return below(8);
 	case 'u': return below(20) ? below(5) : size();
 	case 'v':
-	case 'V': return vector(i, k == 'v');
+	case 'V': return vector(i);
 	case 'H': return how(i);
 	case 'B': return below(8) ? sizeof(struct open_how) : below(80);
 	case 'c': return fcntl_command();
@@ -661,15 +655,12 @@ static void say_filled(char k, int i, uintptr_t v, long r)
 	}
 }
 
-/*
- * Results that are the same call's, but another number each time; and the
- * few calls whose buffers hold such numbers.
- */
+/* Calls whose results or buffers hold another number each time. */
 static bool is_vague(const char *name)
 {
 	static const char *const vague[] = { "cachestat", "sched_getaffinity",
-		"getrandom", "keyctl", "membarrier", "getpgid", "semget",
-		"getcwd", "mmap" };
+		"getrandom", "keyctl", "waitid", "getpgid", "semget", "getcwd",
+		"mmap" };
 
 	for (size_t i = 0; i < ARRAY_LEN(vague); i++)
 		if (!strcmp(vague[i], name))

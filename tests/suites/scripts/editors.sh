@@ -4,7 +4,8 @@ vim.basic -es -u NONE -N \
     -c '%s/\v(\d)(\d)$/\2-\1/' -c 'g/7/m0' \
     -c 'normal! Gyyp' -c 'sort! n' -c wq a < /dev/null
 sha256sum < a
-vim.basic -es -u NONE -N -c 'let s = 0 | for i in range(20000) | let s += i * i |
+vim.basic -es -u NONE -N \
+    -c 'let s = 0 | for i in range(20000) | let s += i * i |
     endfor' -c 'call writefile([string(s), string(sin(1.0))], "s")' -c qa! \
     < /dev/null
 cat s

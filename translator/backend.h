@@ -22,6 +22,7 @@ struct codegen_opts {
 	enum as_kind as;
 	bool count; /* subtract guest instructions from abi.budget and leave */
 	bool no_links; /* every block end goes to service(LOOKUP): lock step */
+	bool movable; /* list every guest address that the code contains */
 };
 
 /* Why a site in generated code must be known later. */
@@ -62,6 +63,9 @@ struct codegen {
 	u32 nlinks;
 	struct pc_map *map;
 	u32 nmap;
+	u32 *pcs; /* opts.movable: offsets of 8-byte guest addresses, the one
+	             before the entry among them */
+	u32 npcs;
 };
 
 /* Entry points that thunks() made at the start of a code cache. */

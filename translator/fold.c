@@ -308,7 +308,8 @@ static ir_ref copy_insn(struct folder *f, struct ir_insn i)
 	case IR_PUT: set_home(f, i.aux, i.a); return fold_emit(f, i);
 	case IR_STORE: narrow_store(f, &i); return fold_emit(f, i);
 	case IR_BR: fold_branch(f, &i); return fold_emit(f, i);
-	case IR_CONST: return fold_emit(f, i);
+	case IR_CONST:
+	case IR_PC: return fold_emit(f, i);
 	default:
 		if (ir_opinfo[i.op].flags != IRF_P)
 			return fold_emit(f, i);

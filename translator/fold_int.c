@@ -120,12 +120,30 @@ static ir_ref rotate(struct folder *f, const struct ir_insn *i)
 	    f, IR_SEXT32, i->type, fold_op2(f, IR_ROTL, IR_I32, x, k));
 }
 
+/*
+ * PC + c, PC & c. A region moves by whole pages, so the low bits of a PC
+ * never change.
+ */
+static ir_ref fold_pc(struct folder *f, const struct ir_insn *i, i64 c)
+{
+	struct ir_insn pc = *fold_def(f, i->a);
+
+	if (pc.op != IR_PC || (i->op == IR_AND && ~c & ~(i64)0xfff))
+		return IR_NONE;
+	pc.imm = (i64)(i->op == IR_AND ? (u64)pc.imm & (u64)c :
+					 (u64)pc.imm + (u64)c);
+	return fold_emit(f, pc);
+}
+
 static ir_ref fold_add(struct folder *f, const struct ir_insn *i)
 {
 	i64 c;
 
 	if (!fold_is_const(f, i->b, &c))
 		return rotate(f, i);
+	ir_ref v = fold_pc(f, i, c);
+	if (v)
+		return v;
 	return c ? chain(f, i, c) : i->a;
 }
 
@@ -150,8 +168,10 @@ static ir_ref fold_logic(struct folder *f, const struct ir_insn *i)
 		return i->op == IR_XOR ? fold_const(f, i->type, 0) : i->a;
 	if (!fold_is_const(f, i->b, &c))
 		return i->op == IR_AND ? IR_NONE : rotate(f, i);
-	if (i->op == IR_AND)
-		return mask(f, i, c);
+	if (i->op == IR_AND) {
+		ir_ref v = fold_pc(f, i, c);
+		return v ? v : mask(f, i, c);
+	}
 	if (!c)
 		return i->a;
 	if (i->op == IR_OR && c == -1)

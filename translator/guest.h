@@ -32,6 +32,7 @@ struct lift_opts {
 	u32 max_insns; /* at least 1 */
 	bool side_exits; /* go on after a conditional branch not taken */
 	bool user; /* user mode: privileged instructions are illegal */
+	bool movable; /* addresses made from the pc are PC, not CONST */
 	bool exclusive; /* nobody else runs: SC may compare values only */
 	/*
 	 * Must this load-reserved be executed by the runtime, EXIT_EXCLUSIVE?

@@ -24,6 +24,7 @@ static inline enum text_form text_form(u8 op)
 {
 	switch (op) {
 	case IR_CONST:
+	case IR_PC:
 	case IR_INSN_START:
 	case IR_GOTO_TB: return FORM_IMM;
 	case IR_GET:

@@ -211,6 +211,7 @@ static bool result_fits(const struct ir_insn *i, u8 a)
 	}
 	switch (i->op) {
 	case IR_CONST: return is_int(t) || t == IR_I1;
+	case IR_PC: return t == IR_I64;
 	case IR_GET: return is_int(t) || is_float(t);
 	case IR_SELECT: return t > IR_VOID && t < IR_NTYPES;
 	case IR_LOAD: return is_int(t) || is_float(t);
@@ -283,6 +284,7 @@ static const char *check_attributes(struct verifier *v, ir_ref ref)
 			i->type == IR_I32 && i->imm != (i32)i->imm)
 			return "constant is not normalised";
 		break;
+	case IR_PC:
 	case IR_INSN_START:
 	case IR_GOTO_TB:
 	case IR_CALL: break;

@@ -144,7 +144,7 @@ struct interp_result interp_run(struct vcpu *v, const struct guest_isa *g,
 					return x.res;
 				break;
 			}
-			if (i->op == IR_CONST)
+			if (i->op == IR_CONST || i->op == IR_PC)
 				values[ref] = i->type == IR_I64 ? (u64)i->imm :
 								  (u32)i->imm;
 			else if (flags & IRF_S)

@@ -23,11 +23,17 @@ ir_ref root(struct cc *c, ir_ref ref)
 	return ref;
 }
 
+/* A constant whose bits are known: not an address that may move. */
+static bool is_imm(struct cc *c, ir_ref r)
+{
+	return val(c, r)->kind == VAL_CONST && c->insn[r].op != IR_PC;
+}
+
 bool value_const(struct cc *c, ir_ref ref, i64 *imm)
 {
 	ir_ref r = root(c, ref);
 
-	if (val(c, r)->kind != VAL_CONST || r == c->r->ninsns)
+	if (!is_imm(c, r) || r == c->r->ninsns)
 		return false;
 	*imm = c->insn[r].imm;
 	if (width_of(c->insn[ref].type) == 4)
@@ -286,6 +292,16 @@ static void own(struct cc *c, ir_ref ref, unsigned r)
 	val(c, ref)->reg = (u8)r;
 }
 
+static void mov_const(struct cc *c, ir_ref ref, unsigned r)
+{
+	const struct ir_insn *i = &c->insn[ref];
+
+	if (i->op == IR_PC)
+		mov_pc(c, r, (gva_t)i->imm);
+	else
+		asm_mov_ri(&c->a, r, (u64)i->imm);
+}
+
 static void load_value(struct cc *c, ir_ref ref, unsigned r)
 {
 	struct val *v = val(c, ref);
@@ -297,7 +313,7 @@ static void load_value(struct cc *c, ir_ref ref, unsigned r)
 			asm_load(&c->a, 8, r, home_mem(v->home));
 	} else {
 		assert(v->kind == VAL_CONST && r < XMM0);
-		asm_mov_ri(&c->a, r, (u64)c->insn[ref].imm);
+		mov_const(c, ref, r);
 	}
 }
 
@@ -343,7 +359,7 @@ struct opnd fetch(struct cc *c, ir_ref ref, unsigned w, unsigned take)
 	force(c, r);
 	r = root(c, r);
 	struct val *v = val(c, r);
-	if (take & TAKE_IMM && v->kind == VAL_CONST) {
+	if (take & TAKE_IMM && is_imm(c, r)) {
 		imm = w == 4 ? (i32)c->insn[r].imm : c->insn[r].imm;
 		if (fits32(imm))
 			return opnd_imm((i32)imm);
@@ -556,7 +572,7 @@ void emit_get(struct cc *c, ir_ref ref)
 /* May r, a constant, be made by xor? Not if the flags are still good. */
 static bool zero_idiom(struct cc *c, ir_ref r, unsigned pin)
 {
-	return val(c, r)->kind == VAL_CONST && !c->insn[r].imm && pin < XMM0 &&
+	return is_imm(c, r) && !c->insn[r].imm && pin < XMM0 &&
 	    c->zf_at != c->a.flag_writes && c->flag_at != c->a.flag_writes;
 }
 

@@ -302,6 +302,12 @@ void asm_mov_rr(struct asm_buf *b, unsigned w, unsigned d, unsigned s)
 	asm_rr(b, OP_MOV_LOAD, w, d, s);
 }
 
+void asm_mov_ri64(struct asm_buf *b, unsigned d, u64 v)
+{
+	legacy(b, 0xb8 | (d & 7), 8, 0, 0, hi(d), false);
+	asm_u64(b, v);
+}
+
 void asm_mov_ri(struct asm_buf *b, unsigned d, u64 v)
 {
 	if (v == (u32)v) {
@@ -311,8 +317,7 @@ void asm_mov_ri(struct asm_buf *b, unsigned d, u64 v)
 		digit_r(b, 0xc7, 8, 0, d);
 		asm_u32(b, (u32)v);
 	} else {
-		legacy(b, 0xb8 | (d & 7), 8, 0, 0, hi(d), false);
-		asm_u64(b, v);
+		asm_mov_ri64(b, d, v);
 	}
 }
 

@@ -216,6 +216,8 @@ void asm_test_mi(struct asm_buf *b, unsigned w, struct mem m, i32 imm);
 /* Copy between two integer registers. */
 void asm_mov_rr(struct asm_buf *b, unsigned w, unsigned d, unsigned s);
 /* All 64 bits of d; does not change the flags. */
+/* Always in the form that has 8 bytes for v, at its end. */
+void asm_mov_ri64(struct asm_buf *b, unsigned d, u64 v);
 void asm_mov_ri(struct asm_buf *b, unsigned d, u64 imm);
 /* The sign-extended imm. */
 void asm_mov_mi(struct asm_buf *b, unsigned w, struct mem m, i32 imm);

@@ -154,12 +154,17 @@ struct cc {
 	struct cond flag_cond;
 	struct cold *cold, **cold_tail;
 	struct cold spare; /* when there is no memory for one */
-	u32 links_cap, map_cap;
+	u32 links_cap, map_cap, pcs_cap;
 	int err; /* sticky: -ENOMEM, -E2BIG, -ENOSYS */
 };
 
 /* scan.c */
 int scan(struct cc *c);
+
+/* compile.c: a guest address, whose place is noted if the code may move */
+void mov_pc(struct cc *c, unsigned r, gva_t pc);
+/* There is one at this offset. */
+void note_pc(struct cc *c, size_t at);
 
 /* alloc.c */
 ir_ref root(struct cc *c, ir_ref ref);

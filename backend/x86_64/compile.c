@@ -33,6 +33,35 @@ void note_insn(struct cc *c, gva_t pc)
 		.guest_off = (u32)(pc - c->r->pc) };
 }
 
+void note_pc(struct cc *c, size_t at)
+{
+	struct codegen *cg = c->cg;
+
+	if (cg->npcs == c->pcs_cap) {
+		u32 n = c->pcs_cap ? 2 * c->pcs_cap : 32;
+		u32 *more = arena_new(cg->arena, u32, n);
+		if (!more) {
+			fail(c, -ENOMEM);
+			return;
+		}
+		if (cg->npcs)
+			memcpy(more, cg->pcs, cg->npcs * sizeof(*more));
+		cg->pcs = more;
+		c->pcs_cap = n;
+	}
+	cg->pcs[cg->npcs++] = (u32)at;
+}
+
+void mov_pc(struct cc *c, unsigned r, gva_t pc)
+{
+	if (!c->cg->opts.movable) {
+		asm_mov_ri(&c->a, r, pc);
+		return;
+	}
+	asm_mov_ri64(&c->a, r, pc);
+	note_pc(c, c->a.len - sizeof(u64));
+}
+
 static void emit_const(struct cc *c, ir_ref ref)
 {
 	struct val *v = &c->s.val[ref];
@@ -48,7 +77,8 @@ static void emit_const(struct cc *c, ir_ref ref)
 static void emit_plain(struct cc *c, ir_ref ref)
 {
 	switch (c->insn[ref].op) {
-	case IR_CONST: emit_const(c, ref); break;
+	case IR_CONST:
+	case IR_PC: emit_const(c, ref); break;
 	case IR_GET: emit_get(c, ref); break;
 	case IR_PUT: emit_put(c, ref); break;
 	case IR_MULHS:
@@ -72,6 +102,7 @@ static bool nan_may_wait(const struct ir_insn *i)
 	switch (i->op) {
 	case IR_SELECT: return !is_fp(i->type);
 	case IR_CONST:
+	case IR_PC:
 	case IR_GET:
 	case IR_PUT:
 	case IR_F32_BOX:
@@ -208,7 +239,8 @@ static int prepare(struct cc *c)
 		const struct ir_insn *i = &c->insn[ref];
 		marks += i->op == IR_INSN_START;
 		i64 target = i->imm;
-		if (i->op == IR_CALL && c->insn[i->a].op == IR_CONST)
+		if (i->op == IR_CALL &&
+		    (c->insn[i->a].op == IR_CONST || c->insn[i->a].op == IR_PC))
 			target = c->insn[i->a].imm;
 		if ((i->op == IR_GOTO_TB || i->op == IR_CALL) &&
 		    (gva_t)target <= c->r->pc)
@@ -217,7 +249,8 @@ static int prepare(struct cc *c)
 	/* Each block in two versions, each end with up to three sites. */
 	c->links_cap = 6 * c->r->nblocks;
 	c->map_cap = 2 * (marks + c->r->nblocks);
-	cg->nlinks = cg->nmap = 0;
+	cg->nlinks = cg->nmap = cg->npcs = 0;
+	cg->pcs = NULL;
 	cg->links = arena_new(cg->arena, struct link_site, c->links_cap);
 	cg->map = arena_new(cg->arena, struct pc_map, c->map_cap);
 	c->s.val = arena_new(cg->arena, struct val, c->r->ninsns + 1);
@@ -246,6 +279,8 @@ int x86_compile(struct codegen *cg, const struct x86_features *f)
 	while (c->a.len < c->entry - 8 && !c->a.full)
 		asm_u8(&c->a, 0xcc);
 	asm_u64(&c->a, cg->region->pc);
+	if (cg->opts.movable)
+		note_pc(c, c->entry - sizeof(u64));
 	emit_region(c);
 	if (c->err)
 		return c->err;

@@ -21,10 +21,10 @@ void exit_service(struct cc *c, u32 reason, gva_t pc)
 {
 	struct mem m = mem_vcpu(ABI_OFF(pc));
 
-	if (fits32((i64)pc)) {
+	if (fits32((i64)pc) && !c->cg->opts.movable) {
 		asm_mov_mi(&c->a, 8, m, (i32)pc);
 	} else {
-		asm_mov_ri(&c->a, RAX, pc);
+		mov_pc(c, RAX, pc);
 		asm_store(&c->a, 8, m, RAX);
 	}
 	asm_mov_ri(&c->a, RAX, reason);
@@ -72,7 +72,7 @@ static void pad_link(struct cc *c)
 
 static void lookup_const(struct cc *c, gva_t pc)
 {
-	asm_mov_ri(&c->a, RAX, pc);
+	mov_pc(c, RAX, pc);
 	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 }
 
@@ -183,7 +183,7 @@ static bool only_goto(struct cc *c, u32 b, gva_t *pc)
 	for (ir_ref k = blk->first; k < blk->first + blk->n - 1; k++) {
 		u8 op = c->insn[k].op;
 		if (op != IR_NOP && op != IR_INSN_START && op != IR_CONST &&
-		    !c->info[k].dead)
+		    op != IR_PC && !c->info[k].dead)
 			return false;
 	}
 	if (end->op != IR_GOTO_TB)
@@ -275,12 +275,21 @@ static void cold_ret(struct cc *c, struct cold *x)
 	asm_ret(&c->a);
 }
 
+/* May a call of this be a link? A link's target moves with the code. */
+static bool known_target(struct cc *c, ir_ref ref, i64 *pc)
+{
+	const struct ir_insn *i = &c->insn[root(c, ref)];
+
+	*pc = i->imm;
+	return c->cg->opts.movable ? i->op == IR_PC : value_const(c, ref, pc);
+}
+
 static void emit_call(struct cc *c, const struct ir_insn *i)
 {
 	gva_t ret = (gva_t)i->imm;
 	i64 pc;
 
-	if (value_const(c, i->a, &pc)) {
+	if (known_target(c, i->a, &pc)) {
 		pad_link(c);
 		add_link(c, asm_call(&c->a), (gva_t)pc);
 	} else {
@@ -290,10 +299,10 @@ static void emit_call(struct cc *c, const struct ir_insn *i)
 		asm_call_r(&c->a, RCX);
 	}
 	/* A frame that is not the one returned to: so does the next. */
-	if (fits32((i64)ret)) {
+	if (fits32((i64)ret) && !c->cg->opts.movable) {
 		asm_alu_ri(&c->a, ALU_CMP, 8, RAX, (i32)ret);
 	} else {
-		asm_mov_ri(&c->a, RCX, ret);
+		mov_pc(c, RCX, ret);
 		asm_alu_rr(&c->a, ALU_CMP, 8, RAX, RCX);
 	}
 	cold_jcc(c, cold_new(c, cold_ret), CC_NE);

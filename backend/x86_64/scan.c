@@ -32,7 +32,7 @@ static bool keeps_hint(u8 op)
 
 	if (ir_opinfo[op].result != 'T' || !(f & (IRF_P | IRF_F)))
 		return false;
-	return op != IR_CONST && op != IR_SELECT;
+	return op != IR_CONST && op != IR_PC && op != IR_SELECT;
 }
 
 /* Uses that cannot tell a NaN's payload or sign. */

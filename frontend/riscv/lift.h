@@ -73,6 +73,15 @@ static inline ir_ref rv_const(struct rv_lifter *x, i64 v)
 	return ir_const(x->r, IR_I64, v);
 }
 
+/* An address that the pc leads to. */
+static inline ir_ref rv_pc(struct rv_lifter *x, gva_t pc)
+{
+	if (!x->opts->movable)
+		return rv_const(x, (i64)pc);
+	return ir_emit(x->r,
+	    (struct ir_insn){ .op = IR_PC, .type = IR_I64, .imm = (i64)pc });
+}
+
 /* Read xN; x0 is the constant 0. */
 static inline ir_ref rv_get(struct rv_lifter *x, unsigned n)
 {

@@ -24,9 +24,9 @@ void rv_jal(struct rv_lifter *x, const struct rv_insn *i)
 {
 	gva_t target = i->pc + (u64)i->imm;
 
-	rv_put(x, i->rd, i->rd ? rv_const(x, (i64)i->next) : IR_NONE);
+	rv_put(x, i->rd, i->rd ? rv_pc(x, i->next) : IR_NONE);
 	if (is_link(i->rd))
-		end_with(x, IR_CALL, rv_const(x, (i64)target), i->next);
+		end_with(x, IR_CALL, rv_pc(x, target), i->next);
 	else
 		rv_goto(x, target);
 }
@@ -45,7 +45,7 @@ void rv_jalr(struct rv_lifter *x, const struct rv_insn *i)
 		    ir_op2(x->r, IR_ADD, IR_I64, target, rv_const(x, i->imm));
 	target = ir_op2(x->r, IR_AND, IR_I64, target, rv_const(x, -2));
 	if (i->rd)
-		rv_put(x, i->rd, rv_const(x, (i64)i->next));
+		rv_put(x, i->rd, rv_pc(x, i->next));
 	end_with(x, op, target, i->next);
 }
 

@@ -87,7 +87,7 @@ void rv_lui(struct rv_lifter *x, const struct rv_insn *i)
 void rv_auipc(struct rv_lifter *x, const struct rv_insn *i)
 {
 	if (i->rd)
-		rv_put(x, i->rd, rv_const(x, (i64)(i->pc + (u64)i->imm)));
+		rv_put(x, i->rd, rv_pc(x, i->pc + (u64)i->imm));
 }
 
 void rv_nop(struct rv_lifter *x, const struct rv_insn *i)

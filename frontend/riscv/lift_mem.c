@@ -92,7 +92,7 @@ void rv_lr(struct rv_lifter *x, const struct rv_insn *i)
 
 	ir_put(x->r, IR_I64, RV_SLOT_RESV_ADDR, addr);
 	ir_put(x->r, IR_I64, RV_SLOT_RESV_VAL, v);
-	ir_put(x->r, IR_I64, RV_SLOT_RESV_PC, rv_const(x, (i64)i->pc));
+	ir_put(x->r, IR_I64, RV_SLOT_RESV_PC, rv_pc(x, i->pc));
 	rv_put(x, i->rd, v);
 }
 

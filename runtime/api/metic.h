@@ -107,6 +107,11 @@ struct metic_config {
 	char *const *envp; /* NULL-terminated; NULL: empty */
 	const char *sysroot; /* guest root directory, looked up first */
 	uint64_t stack_size; /* 0: the process's limit */
+	/* Folder where translations are kept, made if needed; NULL: nowhere.
+	   It must be the caller's and nobody else may write there, or it is
+	   not used. */
+	const char *cache_dir;
+	uint64_t cache_cap; /* bytes that it may hold; 0: 2 GiB */
 	const char *uname_release; /* what uname shows; NULL: the host's */
 	int strace_fd; /* where --strace lines go; 0: stderr */
 	/*
@@ -244,8 +249,35 @@ struct metic_stats {
 	uint64_t invalidated; /* blocks dropped because their code changed */
 	uint64_t flushes; /* of the whole code cache */
 	uint64_t interp_blocks; /* executed by the interpreter */
+	uint64_t cache_hits; /* blocks taken from cache_dir */
+	uint64_t cache_misses; /* and not found there */
+	uint64_t cache_saved; /* put there */
 };
 METIC_API void metic_get_stats(const metic_vm *vm, struct metic_stats *s);
+/* One file of a cache_dir: the translations of one guest file. */
+struct metic_cache_file {
+	size_t size;
+	const char *name;
+	uint64_t bytes; /* on disk */
+	uint64_t blocks;
+	uint64_t damaged; /* blocks that will not be taken (if verified) */
+	int64_t used; /* when it was last used, seconds since 1970 */
+	bool current; /* made by this version of metic for this CPU */
+};
+typedef void (*metic_cache_fn)(void *ctx, const struct metic_cache_file *f);
+/*
+ * Call `each` for every file, the most recently used first; `verify` checks
+ * them whole. METIC_ERR_HOST: not a folder that we may use.
+ */
+METIC_API enum metic_error metic_cache_list(
+    const char *dir, bool verify, metic_cache_fn each, void *ctx);
+/*
+ * Remove the least recently used files until at most `cap` bytes are left,
+ * and say how much that was. Running programs are not disturbed.
+ */
+METIC_API enum metic_error metic_cache_trim(
+    const char *dir, uint64_t cap, uint64_t *files, uint64_t *bytes);
+
 /* The host's code generator and CPU features in use, one line. */
 METIC_API const char *metic_host(char *buf, size_t n);
 

@@ -107,6 +107,8 @@ static int new_raw(const struct metic_config *c, const struct vm_config *vc,
 	return -ENOMEM;
 }
 
+#define CACHE_CAP ((u64)2 << 30)
+
 static int new_linux(const struct metic_config *c, const struct vm_config *vc,
     struct metic_vm **out)
 {
@@ -120,6 +122,8 @@ static int new_linux(const struct metic_config *c, const struct vm_config *vc,
 		.rerun = c->rerun,
 		.strace = c->strace,
 		.stack_size = c->stack_size,
+		.cache_dir = c->cache_dir,
+		.cache_cap = c->cache_cap ? c->cache_cap : CACHE_CAP,
 		.uname_release = c->uname_release,
 		.strace_fd = c->strace_fd ? c->strace_fd : STDERR_FILENO,
 		.gdb = c->gdb,
@@ -250,6 +254,9 @@ void metic_get_stats(const metic_vm *vm, struct metic_stats *out)
 		.invalidated = s->invalidated,
 		.flushes = s->flushes,
 		.interp_blocks = s->interp_blocks,
+		.cache_hits = s->cache_hits,
+		.cache_misses = s->cache_misses,
+		.cache_saved = s->cache_saved,
 	};
 	memcpy(out, &m, m.size);
 }

@@ -29,11 +29,12 @@ struct list {
 
 /* What the command line said; members are named in options.def. */
 struct options {
-	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname;
+	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname,
+	    *cache_dir;
 	const char *gdb; /* where a debugger connects; "": the usual port */
 	const char *strace; /* "": to --log or stderr; else a file */
 	struct list set_env, unset_env; /* set_env: NAME alone unsets */
-	bool stats, json, verbose, help;
+	bool stats, json, verbose, help, no_cache;
 	bool check; /* the command is `check` */
 	enum metic_tier tier_value;
 	uint64_t stack_value;
@@ -59,6 +60,12 @@ bool options_size(const char *s, uint64_t *out);
  * or NULL.
  */
 const char *nearest(const char *word, const char *const *names);
+
+/* The folder for translations that the environment names, or NULL. */
+const char *cache_default(char *buf, size_t n);
+/* `metic cache`; argv[0] is the word. Returns the exit status. */
+int cache_command(int argc, char **argv);
+void cache_help(FILE *f);
 
 /* Run o->args; returns the exit status. */
 int run_program(const struct options *o);

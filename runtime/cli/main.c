@@ -22,6 +22,7 @@ static void show_usage(FILE *f)
 	fputs("usage: metic run [OPTIONS] PROGRAM [ARGUMENTS]\n"
 	      "       metic check [OPTIONS] PROGRAM [ARGUMENTS]\n"
 	      "       metic binfmt install | remove | status | --user\n"
+	      "       metic cache stat | ls | verify | gc | clear\n"
 	      "       metic --version | --help\n",
 	    f);
 }
@@ -37,6 +38,8 @@ static void show_help(void)
 	    "          stop at the first difference\n"
 	    "  binfmt  let the kernel start guest programs through metic;\n"
 	    "          `metic binfmt --help`\n"
+	    "  cache   look after the translations kept on disk;\n"
+	    "          `metic cache --help`\n"
 	    "\n"
 	    "Started as qemu-riscv64 (a link to metic), it takes that\n"
 	    "program's options; `qemu-riscv64 -h`. More in metic(1).\n");
@@ -61,8 +64,8 @@ static void show_run_help(const char *cmd)
 
 static int unknown_command(const char *cmd)
 {
-	static const char *const names[] = { "run", "check", "binfmt", "help",
-		"version", NULL };
+	static const char *const names[] = { "run", "check", "binfmt", "cache",
+		"help", "version", NULL };
 	const char *meant = nearest(cmd, names);
 	fprintf(stderr, "metic: %s: no such command", cmd);
 	if (strchr(cmd, '/'))
@@ -101,6 +104,8 @@ int main(int argc, char **argv)
 		return run_command(argc - 1, argv + 1);
 	if (!strcmp(cmd, "binfmt"))
 		return binfmt_command(argc - 1, argv + 1);
+	if (!strcmp(cmd, "cache"))
+		return cache_command(argc - 1, argv + 1);
 	if (!strcmp(cmd, "qemu-riscv64")) /* how children are started */
 		return qemu_main(argc - 1, argv + 1);
 	if (!strcmp(cmd, "--version") || !strcmp(cmd, "version")) {

@@ -212,7 +212,20 @@ static char **make_environment(const struct options *o)
 	return env;
 }
 
-#define RERUN_MAX 24
+/* Where translations are kept, an absolute path; NULL: nowhere. */
+static const char *choose_cache(const struct options *o, char buf[PATH_MAX])
+{
+	char dflt[PATH_MAX];
+	const char *dir =
+	    o->cache_dir ? o->cache_dir : cache_default(dflt, sizeof(dflt));
+	if (o->no_cache || !dir || strlen(dir) >= PATH_MAX)
+		return NULL;
+	if (dir[0] == '/')
+		return strcpy(buf, dir);
+	return realpath(dir, buf);
+}
+
+#define RERUN_MAX 28
 
 struct rerun {
 	const char *word[RERUN_MAX];
@@ -233,8 +246,10 @@ static const char *absolute(const char *path, char buf[PATH_MAX])
 	return realpath(path, buf) ? buf : path;
 }
 
-static void add_run_options(struct rerun *r, const struct options *o)
+static void add_run_options(
+    struct rerun *r, const struct options *o, const char *cache)
 {
+	add(r, cache ? "--cache-dir" : "--no-cache", cache);
 	if (o->tier)
 		add(r, "--tier", o->tier);
 	if (o->strace && *o->strace) {
@@ -257,7 +272,7 @@ static void add_run_options(struct rerun *r, const struct options *o)
  * may have changed them.
  */
 static const char *const *make_rerun(struct rerun *r, const struct options *o,
-    const char *self, const char *root)
+    const char *self, const char *root, const char *cache)
 {
 	if (!self)
 		return NULL;
@@ -274,7 +289,7 @@ static const char *const *make_rerun(struct rerun *r, const struct options *o,
 	if (o->uname)
 		add(r, o->qemu ? "-r" : "--uname", o->uname);
 	if (!o->qemu)
-		add_run_options(r, o);
+		add_run_options(r, o, cache);
 	else if (o->strace)
 		add(r, "-strace", NULL);
 	r->word[r->n] = NULL;
@@ -294,8 +309,8 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 		uint64_t value;
 	} rows[] = { ROW(blocks), ROW(guest_insns), ROW(ir_insns),
 		ROW(host_bytes), ROW(translate_ns), ROW(links), ROW(lookups),
-		ROW(exits), ROW(invalidated), ROW(flushes),
-		ROW(interp_blocks) };
+		ROW(exits), ROW(invalidated), ROW(flushes), ROW(interp_blocks),
+		ROW(cache_hits), ROW(cache_misses), ROW(cache_saved) };
 #undef ROW
 	char text[1024];
 	int n = 0;
@@ -375,6 +390,7 @@ static int run(
 int run_program(const struct options *o)
 {
 	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
+	char dir[PATH_MAX];
 	static struct rerun rerun; /* large: kept off the stack */
 	struct outputs out;
 	if (!open_outputs(o, &out))
@@ -397,10 +413,11 @@ int run_program(const struct options *o)
 	c.envp = make_environment(o);
 	c.sysroot = root;
 	c.stack_size = o->stack_value;
+	c.cache_dir = choose_cache(o, dir);
 	c.uname_release = o->uname;
 	c.gdb = o->gdb && !*o->gdb ? GDB_PORT : o->gdb;
-	c.rerun = make_rerun(
-	    &rerun, o, self_path(o->args[0], self, sizeof(self)), root);
+	c.rerun = make_rerun(&rerun, o,
+	    self_path(o->args[0], self, sizeof(self)), root, c.cache_dir);
 	if (o->verbose)
 		say(&out, "metic: running %s, sysroot %s\n", c.prog,
 		    root ? root : "none");

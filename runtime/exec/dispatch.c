@@ -11,7 +11,7 @@
  * block. A flush waits until nobody has it; whoever sets it again and finds
  * a new epoch forgets its call stack, whose frames are gone.
  */
-#include "runtime/exec/internal.h"
+#include "runtime/exec/persist.h"
 
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -82,6 +82,8 @@ void exec_reset_tables(struct exec *ex)
 		cache_reset(ex);
 	}
 	atomic_store(&ex->ntb, 0);
+	if (ex->persist)
+		ex->persist->saved = 0;
 	ex->lo = ~(gva_t)0;
 	ex->hi = 0;
 	arena_reset(&ex->meta);

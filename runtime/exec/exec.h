@@ -66,6 +66,21 @@ void exec_fork_parent(struct metic_vm *vm);
 int exec_fork_child(struct vcpu *v);
 
 /*
+ * Keep translations in the folder `dir`, `cap` bytes of them at most, and
+ * take those that are there. To be called before guest code runs. 0 or
+ * -errno: nothing is kept then.
+ */
+int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap);
+/* Who makes translations here: only these are taken. host may be NULL. */
+struct store_key;
+void exec_cache_maker(const struct host_backend *host, struct store_key *out);
+/* Guest code in [start, end) is that of the open file `fd` from `off` on. */
+void exec_cache_image(
+    struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off);
+/* Save what is new; before the process ends or becomes another program. */
+void exec_cache_save(struct metic_vm *vm);
+
+/*
  * A child that ran v in this memory on the calling thread's thread-local
  * data is gone, perhaps killed: nothing of v's is in use any more. v is
  * still to be freed.

@@ -29,17 +29,24 @@
 #define PAGE_HASH_BITS 12
 #define CALL_STACK_SIZE ((size_t)1 << 20)
 
+/* XXH3-128 of guest bytes; 0 if they could not be read. */
+struct code_hash {
+	u64 lo, hi;
+};
+
 /* A translation block. */
 struct tb {
 	gva_t pc;
 	u32 len; /* guest bytes */
 	u32 insns;
-	u64 hash; /* XXH3 of the guest bytes */
+	struct code_hash hash; /* of what it was made from */
 	const u8 *code; /* executable entry, NULL: interpreter only */
 	const u8 *code_start, *code_end;
 	struct link_site *links;
 	struct pc_map *map;
-	u32 nlinks, nmap;
+	u32 *pcs; /* see struct codegen */
+	u32 nlinks, nmap, npcs;
+	bool kept; /* in the store, or not to be put there */
 	_Atomic bool dead; /* invalidated: unreachable by lookup */
 	bool has_helper; /* calls helpers, which need not be repeatable */
 	struct ir_region *ir; /* for the interpreter, or NULL */
@@ -106,6 +113,7 @@ struct exec {
 	struct exec_debug debug;
 
 	void *decoder;
+	struct persist *persist; /* NULL: translations are not kept */
 	struct arena arena; /* of the translation under way */
 	struct ir_region region;
 };
@@ -152,8 +160,7 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
  * until v's next call, NULL when the host is out of memory. `beneath`: its
  * breakpoint does not count.
  */
-const struct ir_region *translate_one(
-    struct vcpu *v, gva_t pc, bool beneath);
+const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath);
 /* The same while nobody else runs guest code; for exclusive.c. */
 const struct ir_region *translate_exclusive(struct vcpu *v, gva_t pc);
 
@@ -165,8 +172,8 @@ struct interp_result exec_interp(
 struct interp_result exec_interp_pc(
     struct vcpu *v, struct tb *tb, const struct interp_mem *mem);
 /* The instruction at abi.pc; false: the host is out of memory. */
-bool exec_interp_one(struct vcpu *v, bool beneath,
-    const struct interp_mem *mem, struct interp_result *r);
+bool exec_interp_one(struct vcpu *v, bool beneath, const struct interp_mem *mem,
+    struct interp_result *r);
 /* Can the kernel order the accesses of all threads? */
 bool exec_fence_init(void);
 void exec_enter_code(struct vcpu *v);

@@ -15,11 +15,11 @@ static bool unchanged(struct metic_vm *vm, const struct tb *tb)
 {
 	struct vcpu *v = vcpu_current();
 	const void *p = (const void *)(uintptr_t)(vm->mem_base + tb->pc);
-	if (!v || !tb->hash || !fault_guard(v))
+	if (!v || !tb->hash.lo || !fault_guard(v))
 		return false;
-	XXH64_hash_t h = XXH3_64bits(p, tb->len);
+	XXH128_hash_t h = XXH3_128bits(p, tb->len);
 	fault_unguard(v);
-	return h == tb->hash;
+	return h.low64 == tb->hash.lo && h.high64 == tb->hash.hi;
 }
 
 /* Kill the blocks of one page that lie in [start, end). */

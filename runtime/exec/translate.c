@@ -2,7 +2,7 @@
  * translate.c - from guest pc to a translation block in the tables:
  * lift -> passes -> compile -> insert, all under exec.lock.
  */
-#include "runtime/exec/internal.h"
+#include "runtime/exec/persist.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static void dump_host(const struct metic_vm *vm, const struct codegen *cg)
  * somebody else): then false. The hash covers the bytes that were lifted.
  */
 static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, bool beneath,
-    bool exclusive, u64 *hash)
+    bool exclusive, struct code_hash *hash)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
@@ -77,6 +77,7 @@ static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, bool beneath,
 		.max_insns = max_insns,
 		.side_exits = true,
 		.user = true,
+		.movable = persist_movable(vm, pc),
 		.exclusive = exclusive,
 		.wants_exclusive = exclusive_wanted,
 		.ctx = ex,
@@ -96,11 +97,12 @@ static bool lift(struct vcpu *v, gva_t pc, u32 max_insns, bool beneath,
 		ir_init(&ex->region, &ex->arena, pc);
 		code.len = 0;
 		vm->guest->lift(ex->decoder, &ex->region, &code, &o);
-		*hash = 0;
+		*hash = (struct code_hash){ 0 };
 		return !ex->region.failed;
 	}
 	vm->guest->lift(ex->decoder, &ex->region, &code, &o);
-	*hash = XXH3_64bits(code.bytes, ex->region.guest_len);
+	XXH128_hash_t h = XXH3_128bits(code.bytes, ex->region.guest_len);
+	*hash = (struct code_hash){ h.low64, h.high64 };
 	fault_unguard(v);
 	return !ex->region.failed;
 }
@@ -138,7 +140,8 @@ static int compile(struct exec *ex, struct tb *tb)
 		.region = &ex->region,
 		.opts = { .as = vm->as,
 		    .count = vm->cfg.count,
-		    .no_links = vm->cfg.check },
+		    .no_links = vm->cfg.check,
+		    .movable = persist_movable(vm, tb->pc) },
 		.rw = ex->rw + ex->used,
 		.rx = (u64)(uintptr_t)ex->rx + ex->used,
 		.cap = ex->size - ex->used,
@@ -158,6 +161,13 @@ static int compile(struct exec *ex, struct tb *tb)
 		return -ENOMEM;
 	memcpy(tb->links, cg.links, cg.nlinks * sizeof(*cg.links));
 	memcpy(tb->map, cg.map, cg.nmap * sizeof(*cg.map));
+	if (ex->persist && cg.npcs) {
+		tb->pcs = arena_new(&ex->meta, u32, cg.npcs);
+		if (!tb->pcs)
+			return -ENOMEM;
+		memcpy(tb->pcs, cg.pcs, cg.npcs * sizeof(*cg.pcs));
+		tb->npcs = cg.npcs;
+	}
 	tb->nlinks = cg.nlinks;
 	tb->nmap = cg.nmap;
 	ex->used += ALIGN_UP(cg.size, 16);
@@ -173,16 +183,25 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	struct exec *ex = vm->exec;
 	u64 t0 = now_ns();
 	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
-	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
+	struct image *im = persist_image(ex, pc);
+	struct tb *tb;
+	if (im && !with_ir) {
+		tb = persist_load(
+		    v, im, pc, debug_code_end(ex, pc, code_window(vm, pc)));
+		if (tb)
+			return tb;
+	}
+	tb = arena_new(&ex->meta, struct tb, 1);
 	if (!tb || !lift(v, pc, max, false, false, &tb->hash))
 		return NULL;
 	tb->pc = pc;
 	tb->len = ex->region.guest_len;
 	if (!tb->len) { /* no code: whatever comes there replaces it */
 		tb->len = INSN_MAX;
-		tb->hash = 0;
+		tb->hash = (struct code_hash){ 0 };
 	}
 	tb->insns = ex->region.guest_insns;
+	tb->kept = ex->debug.nbreaks; /* cut short by one, perhaps */
 	struct pipeline_opts po = {
 		.verify = vm->cfg.verify,
 		.dump = vm->cfg.dump,
@@ -206,6 +225,8 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	vm->stats.guest_insns += tb->insns;
 	vm->stats.ir_insns += ex->region.ninsns;
 	vm->stats.translate_ns += now_ns() - t0;
+	if (ex->persist && ex->ntb - ex->persist->saved >= SAVE_SOON)
+		persist_save(ex);
 	return tb;
 }
 
@@ -232,7 +253,7 @@ static const struct ir_region *one(
 {
 	struct exec *ex = v->vm->exec;
 	const struct ir_region *r = NULL;
-	u64 hash;
+	struct code_hash hash;
 	arena_reset(&v->arena);
 	pthread_mutex_lock(&ex->lock);
 	if (lift(v, pc, 1, beneath, exclusive, &hash))

@@ -1,5 +1,5 @@
 /* vm.c - making and freeing VMs and vCPUs. */
-#include "runtime/exec/internal.h"
+#include "runtime/exec/persist.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +52,7 @@ static void exec_free(struct exec *ex)
 {
 	if (!ex)
 		return;
+	persist_free(ex);
 	if (ex->decoder)
 		ex->vm->guest->close(ex->decoder);
 	if (ex->host)
@@ -250,6 +251,7 @@ int exec_fork_child(struct vcpu *v)
 		return -ENOMEM;
 	if (!warm)
 		exec_reset_tables(ex);
+	persist_forked(ex);
 	return 0;
 }
 

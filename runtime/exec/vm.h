@@ -58,6 +58,7 @@ struct vm_stats {
 	_Atomic u64 blocks, guest_insns, ir_insns, host_bytes;
 	_Atomic u64 translate_ns, links, lookups, flushes, invalidated;
 	_Atomic u64 interp_blocks, exits;
+	_Atomic u64 cache_hits, cache_misses, cache_saved; /* on disk */
 };
 
 struct metic_vm {

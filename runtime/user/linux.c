@@ -303,6 +303,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		linux_task_run(t);
 		task_exit(t);
 		wait_for_tasks(p);
+		exec_cache_save(vm);
 		gdb_end(p);
 		if (p->sharers) /* children that need our memory to stay */
 			process_finish(&p->end);

@@ -48,6 +48,8 @@ struct linux_config {
 	 */
 	const char *const *rerun;
 	bool strace;
+	const char *cache_dir; /* NULL: translations are not kept */
+	u64 cache_cap; /* bytes there */
 	int strace_fd; /* a copy of it is written to */
 	u64 stack_size; /* 0: RLIMIT_STACK, 8 MiB when that is unlimited */
 	const char *gdb; /* where to wait for a debugger (debug.h), or NULL */

@@ -98,6 +98,8 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 	d->strace = c->strace;
 	d->strace_fd = c->strace_fd;
 	d->stack_size = c->stack_size;
+	d->cache_cap = c->cache_cap;
+	d->cache_dir = c->cache_dir ? strdup(c->cache_dir) : NULL;
 	if (c->sysroot) {
 		char *root = realpath(c->sysroot, NULL);
 		if (!root)
@@ -132,6 +134,7 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 void process_free(struct linux_process *p)
 {
 	free((char *)p->cfg.sysroot);
+	free((char *)p->cfg.cache_dir);
 	free((char *)p->cfg.uname_release);
 	free((char *)p->cfg.prog);
 	free((char *)p->cfg.argv0);
@@ -386,6 +389,8 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 		return r;
 	vm->kernel = p;
 	p->vm = vm;
+	if (p->cfg.cache_dir) /* without it everything is made again */
+		exec_cache_open(vm, p->cfg.cache_dir, p->cfg.cache_cap);
 	if (p->cfg.strace)
 		p->strace_fd = linux_fd_hide(p, dup(p->cfg.strace_fd));
 	r = populate(p, f, why, n);

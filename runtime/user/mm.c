@@ -154,8 +154,11 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		map_clear(&p->vm->map, r.start, r.end);
 		return -ENOMEM;
 	}
-	if (prot & PROT_EXEC)
+	if (prot & PROT_EXEC) {
 		fresh_code(p, r.start, r.end);
+		if (!r.shared && fd >= 0 && !(flags & MAP_ANONYMOUS))
+			exec_cache_image(p->vm, r.start, r.end, fd, off);
+	}
 	return (i64)r.start;
 }
 

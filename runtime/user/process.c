@@ -18,6 +18,9 @@
 
 _Noreturn void process_finish(const struct linux_exit *ex)
 {
+	struct vcpu *v = vcpu_current();
+	if (v)
+		exec_cache_save(v->vm);
 	if (ex->signaled) {
 		const u64 dfl[4] = { 0 };
 		const u64 sa[6] = { (u64)ex->status, (u64)dfl, 0, 8 };

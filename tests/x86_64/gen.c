@@ -64,8 +64,15 @@ static ir_ref fresh(struct gen *x, struct pool *p, u8 ty)
 				  ir_const(r, ty, (i64)rng_int(&x->g));
 		break;
 	case IR_I64:
-		v = below(x, 3) ? ir_get(r, ty, int_slot(x)) :
-				  ir_const(r, ty, (i64)rng_int(&x->g));
+		if (below(x, 3))
+			v = ir_get(r, ty, int_slot(x));
+		else if (below(x, 4))
+			v = ir_const(r, ty, (i64)rng_int(&x->g));
+		else /* like a constant, but the passes may not look */
+			v = ir_emit(r,
+			    (struct ir_insn){ .op = IR_PC,
+				.type = ty,
+				.imm = (i64)rng_int(&x->g) });
 		break;
 	case IR_F32:
 		v = ir_op1(r, IR_F32_UNBOX, ty, value(x, p, IR_F64));
@@ -167,7 +174,7 @@ static bool is_fp_op(u8 op)
 
 bool gen_supported(u8 op)
 {
-	return op != IR_NOP && op != IR_CONST &&
+	return op != IR_NOP && op != IR_CONST && op != IR_PC &&
 	    (ir_opinfo[op].flags & (IRF_P | IRF_F));
 }
 

@@ -1,0 +1,327 @@
+/*
+ * persist.c - between the block tables and the store.
+ *
+ * What is kept is the code as the generator made it: no link is patched, and
+ * the places that hold guest addresses are listed, so that the block can run
+ * wherever the file is mapped. Blocks below 2 GiB belong to programs linked
+ * to their addresses; their code is shorter and stays where it is.
+ *
+ * A block is taken only if the guest's bytes have the hash of those that it
+ * was made from, so an image that is not what it was costs time, no more.
+ */
+#include "runtime/exec/persist.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "store_maker.h"
+
+enum { KEPT_HELPER = 1, KEPT_MOVABLE = 2 };
+
+/*
+ * Programs never run the same way twice: a process with fewer new blocks
+ * than this, and than this part of a container, leaves it alone.
+ */
+#define SAVE_MIN 8u
+#define SAVE_PART 64u
+
+void exec_cache_maker(const struct host_backend *host, struct store_key *out)
+{
+	char text[256];
+	const char *cpu = host ? host->features(text, sizeof(text)) : "";
+	XXH128_hash_t h = XXH3_128bits_withSeed(cpu, strlen(cpu), TB_MAX_INSNS);
+	*out = (struct store_key){ h.low64 ^ STORE_MAKER_LO,
+		h.high64 ^ STORE_MAKER_HI };
+}
+
+int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap)
+{
+	struct exec *ex = vm->exec;
+	struct store_key maker;
+
+	if (!ex->host || vm->cfg.check || vm->cfg.count || vm->cfg.max_insns ||
+	    vm->cfg.dump || vm->as != AS_IDENTITY)
+		return 0; /* other code than what is kept */
+	exec_cache_maker(ex->host, &maker);
+	struct persist *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	int err = store_open(&p->store, dir, cap, &maker);
+	if (err)
+		free(p);
+	else
+		ex->persist = p;
+	return err;
+}
+
+/* An image that the new mapping [start, end) covers, or a free one. */
+static struct image *place_for(struct persist *p, gva_t start, gva_t end)
+{
+	for (u32 i = 0; i < p->nimages; i++) {
+		struct image *im = &p->image[i];
+		if (im->start < end && start < im->end) {
+			store_file_close(&im->file);
+			return im;
+		}
+	}
+	return p->nimages < IMAGES_MAX ? &p->image[p->nimages++] : NULL;
+}
+
+void exec_cache_image(
+    struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off)
+{
+	struct exec *ex = vm->exec;
+	struct store_file f;
+
+	if (!ex->persist || !store_file_open(&f, &ex->persist->store, fd))
+		return;
+	pthread_mutex_lock(&ex->lock);
+	persist_save(ex); /* while its blocks still have their image */
+	struct image *im = place_for(ex->persist, start, end);
+	if (im)
+		*im = (struct image){
+			.start = start, .end = end, .off = off, .file = f
+		};
+	else
+		store_file_close(&f);
+	pthread_mutex_unlock(&ex->lock);
+}
+
+struct image *persist_image(struct exec *ex, gva_t pc)
+{
+	struct persist *p = ex->persist;
+
+	for (u32 i = 0; p && i < p->nimages; i++)
+		if (pc - p->image[i].start <
+		    p->image[i].end - p->image[i].start)
+			return &p->image[i];
+	return NULL;
+}
+
+/* --- loading ------------------------------------------------------------- */
+
+/* Copy the code to where it runs and tell it where the guest's code is. */
+static bool place_code(
+    struct exec *ex, struct tb *tb, const struct store_block *b, u64 delta)
+{
+	size_t at = ALIGN_DOWN(ex->used, 64) + b->phase;
+
+	if (at < ex->used)
+		at += 64;
+	if (at > ex->size || ex->size - at < b->size || ex->ntb == TB_MAX)
+		return false;
+	u8 *code = ex->rw + at;
+	memcpy(code, b->code, b->size);
+	for (u32 i = 0; delta && i < b->npcs; i++) {
+		u64 pc;
+		memcpy(&pc, code + b->pcs[i], sizeof(pc));
+		pc += delta;
+		memcpy(code + b->pcs[i], &pc, sizeof(pc));
+	}
+	tb->code_start = ex->rx + at;
+	tb->code = tb->code_start + b->entry;
+	tb->code_end = tb->code_start + b->size;
+	ex->used = ALIGN_UP(at + b->size, 16);
+	return true;
+}
+
+/* Is there an LR that this VM executes in another way (exclusive.c)? */
+static bool has_exclusive(const struct exec *ex, gva_t pc, u32 len)
+{
+	for (size_t i = 0; i < ex->nlrs; i++)
+		if (ex->lrs[i] - pc < len)
+			return true;
+	return false;
+}
+
+static struct tb *take(struct exec *ex, const struct store_block *b, gva_t pc)
+{
+	u64 delta = pc - b->pc;
+	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
+
+	if (!tb || (delta && !(b->flags & KEPT_MOVABLE)) ||
+	    has_exclusive(ex, pc, b->len))
+		return NULL;
+	tb->links = arena_new(&ex->meta, struct link_site, b->nlinks);
+	tb->map = arena_new(&ex->meta, struct pc_map, b->nmap);
+	if (!tb->links || !tb->map)
+		return NULL;
+	memcpy(tb->links, b->links, b->nlinks * sizeof(*tb->links));
+	memcpy(tb->map, b->map, b->nmap * sizeof(*tb->map));
+	for (u32 i = 0; i < b->nlinks; i++)
+		tb->links[i].target += delta;
+	tb->pc = pc;
+	tb->len = b->len;
+	tb->insns = b->insns;
+	tb->hash = (struct code_hash){ b->bytes.lo, b->bytes.hi };
+	tb->nlinks = b->nlinks;
+	tb->nmap = b->nmap;
+	tb->has_helper = b->flags & KEPT_HELPER;
+	tb->kept = true;
+	return place_code(ex, tb, b, delta) ? tb : NULL;
+}
+
+static struct tb *find_and_take(
+    struct vcpu *v, const struct image *im, gva_t pc, size_t max)
+{
+	const u8 *guest = (const u8 *)(uintptr_t)(v->vm->mem_base + pc);
+	struct store_block b;
+
+	if (!store_find(&im->file, im->off + (pc - im->start), guest, max, &b))
+		return NULL;
+	return take(v->vm->exec, &b, pc);
+}
+
+/* Container and guest memory may both be cut off under us. */
+static struct tb *find(struct vcpu *v, struct image *im, gva_t pc, size_t max)
+{
+	if (!im->file.nsegs || !fault_guard(v))
+		return NULL;
+	struct tb *tb = find_and_take(v, im, pc, max);
+	fault_unguard(v);
+	return tb;
+}
+
+struct tb *persist_load(struct vcpu *v, struct image *im, gva_t pc, size_t max)
+{
+	struct exec *ex = v->vm->exec;
+	struct tb *tb = find(v, im, pc, max);
+
+	if (!tb && im->stale) {
+		im->stale = false;
+		store_file_refresh(&im->file);
+		tb = find(v, im, pc, max);
+	}
+	if (!tb || tb_insert(ex, tb) != 0) {
+		v->vm->stats.cache_misses++;
+		return NULL;
+	}
+	v->vm->stats.cache_hits++;
+	return tb;
+}
+
+/* --- saving -------------------------------------------------------------- */
+
+/* The code as it was made: every link leads to its stub. */
+static u8 *pristine(struct exec *ex, const struct tb *tb, u8 *to)
+{
+	const u8 *from = cache_rw(ex, (u64)(uintptr_t)tb->code_start);
+
+	memcpy(to, from, (size_t)(tb->code_end - tb->code_start));
+	for (u32 i = 0; i < tb->nlinks; i++) {
+		const struct link_site *l = &tb->links[i];
+		u32 rel = l->stub - (l->off + 4);
+		memcpy(to + l->off, &rel, sizeof(rel));
+	}
+	return to;
+}
+
+static struct store_block describe(
+    struct exec *ex, const struct image *im, const struct tb *tb, u8 *code)
+{
+	return (struct store_block){
+		.off = im->off + (tb->pc - im->start),
+		.pc = tb->pc,
+		.bytes = { tb->hash.lo, tb->hash.hi },
+		.len = tb->len,
+		.insns = tb->insns,
+		.size = (u32)(tb->code_end - tb->code_start),
+		.entry = (u32)(tb->code - tb->code_start),
+		.phase = (u32)((uintptr_t)tb->code_start & 63),
+		.nlinks = tb->nlinks,
+		.nmap = tb->nmap,
+		.npcs = tb->npcs,
+		.flags = (tb->has_helper ? KEPT_HELPER : 0) |
+		    (persist_movable(ex->vm, tb->pc) ? KEPT_MOVABLE : 0),
+		.code = pristine(ex, tb, code),
+		.links = tb->links,
+		.map = tb->map,
+		.pcs = tb->pcs,
+	};
+}
+
+static bool is_new(
+    const struct exec *ex, const struct image *im, const struct tb *tb)
+{
+	return !tb->kept && !tb->dead && tb->len && tb->hash.lo &&
+	    tb->pc - im->start < im->end - im->start &&
+	    tb->len <= im->end - tb->pc && !has_exclusive(ex, tb->pc, tb->len);
+}
+
+/* Save the new blocks of one image. */
+static void save_image(struct exec *ex, struct image *im)
+{
+	struct persist *p = ex->persist;
+	size_t n = 0, bytes = 0, ntb = ex->ntb;
+
+	for (size_t i = p->saved; i < ntb; i++)
+		if (is_new(ex, im, ex->by_code[i])) {
+			const struct tb *tb = ex->by_code[i];
+			bytes += (size_t)(tb->code_end - tb->code_start);
+			n++;
+		}
+	u64 had = im->file.nblocks;
+	if (!n || (had && (n < SAVE_MIN || n < had / SAVE_PART)))
+		return;
+	struct store_block *b = malloc(n * sizeof(*b));
+	u8 *code = malloc(bytes);
+	size_t k = 0, used = 0;
+	for (size_t i = p->saved; b && code && i < ntb; i++) {
+		struct tb *tb = ex->by_code[i];
+		if (!is_new(ex, im, tb))
+			continue;
+		b[k] = describe(ex, im, tb, code + used);
+		used += b[k++].size;
+		tb->kept = true;
+	}
+	if (k && store_append(&im->file, b, (u32)k) == 0)
+		ex->vm->stats.cache_saved += k;
+	im->stale = true;
+	free(b);
+	free(code);
+}
+
+void persist_save(struct exec *ex)
+{
+	struct persist *p = ex->persist;
+
+	if (!p || p->saved == ex->ntb)
+		return;
+	for (u32 i = 0; i < p->nimages; i++)
+		save_image(ex, &p->image[i]);
+	p->saved = ex->ntb;
+}
+
+void exec_cache_save(struct metic_vm *vm)
+{
+	if (!vm->exec->persist)
+		return;
+	pthread_mutex_lock(&vm->exec->lock);
+	persist_save(vm->exec);
+	pthread_mutex_unlock(&vm->exec->lock);
+}
+
+void persist_forked(struct exec *ex)
+{
+	struct persist *p = ex->persist;
+
+	if (!p)
+		return;
+	p->saved = ex->ntb;
+	for (u32 i = 0; i < p->nimages; i++)
+		p->image[i].stale = true;
+}
+
+void persist_free(struct exec *ex)
+{
+	struct persist *p = ex->persist;
+
+	if (!p)
+		return;
+	for (u32 i = 0; i < p->nimages; i++)
+		store_file_close(&p->image[i].file);
+	store_close(&p->store);
+	free(p);
+	ex->persist = NULL;
+}

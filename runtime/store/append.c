@@ -1,0 +1,294 @@
+/*
+ * append.c - adding blocks to a container.
+ *
+ * One writer at a time, by flock; who cannot have the lock at once gives up,
+ * the blocks will be made again some day. A segment goes behind the last
+ * one, its head last. A container that is new, damaged, or has too many
+ * segments is written anew beside the old one and renamed: who has mapped
+ * the old one keeps it.
+ */
+#include "runtime/store/container.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+struct segment {
+	u8 *data;
+	u64 size;
+};
+
+static u32 slots_for(u32 n)
+{
+	u32 s = 4;
+	while (s < 2 * n)
+		s *= 2;
+	return s;
+}
+
+static struct block_head head_of(const struct store_block *b)
+{
+	return (struct block_head){ .off = b->off,
+		.pc = b->pc,
+		.bytes = b->bytes,
+		.len = b->len,
+		.insns = b->insns,
+		.size = b->size,
+		.entry = b->entry,
+		.phase = b->phase,
+		.nlinks = b->nlinks,
+		.nmap = b->nmap,
+		.npcs = b->npcs,
+		.flags = b->flags };
+}
+
+static u8 *put(u8 *p, const void *from, u64 n, u64 align)
+{
+	memcpy(p, from, n);
+	return p + ALIGN_UP(n, align);
+}
+
+static void write_payload(
+    u8 *p, const struct block_head *h, const struct store_block *b)
+{
+	p = put(p, h, sizeof(*h), 8);
+	p = put(p, b->code, b->size, 8);
+	p = put(p, b->links, b->nlinks * sizeof(struct link_site), 8);
+	p = put(p, b->map, b->nmap * sizeof(struct pc_map), 8);
+	put(p, b->pcs, 4ull * b->npcs, 8);
+}
+
+static void enter(u32 *slot, u32 nslots, u64 off, u32 row)
+{
+	u32 k = slot_of(off) & (nslots - 1);
+	while (slot[k])
+		k = (k + 1) & (nslots - 1);
+	slot[k] = row + 1;
+}
+
+/* The blocks as a segment in memory, to be freed; 0 or -ENOMEM. */
+static int build(const struct store_block *b, u32 n, struct segment *s)
+{
+	u32 nslots = slots_for(n);
+	u64 at = seg_rows_at(nslots) + n * sizeof(struct row);
+
+	s->size = at;
+	for (u32 i = 0; i < n; i++) {
+		struct block_head h = head_of(&b[i]);
+		s->size += payload_size(&h);
+	}
+	s->size = ALIGN_UP(s->size, SEG_ALIGN);
+	s->data = calloc(1, s->size);
+	if (!s->data)
+		return -ENOMEM;
+	struct row *row = (struct row *)(void *)(s->data + seg_rows_at(nslots));
+	u32 *slot = (u32 *)(void *)(s->data + sizeof(struct seg_head));
+	for (u32 i = 0; i < n; i++) {
+		struct block_head h = head_of(&b[i]);
+		u64 size = payload_size(&h);
+		write_payload(s->data + at, &h, &b[i]);
+		row[i] = (struct row){ .off = b[i].off,
+			.pos = at,
+			.size = size,
+			.sum = XXH3_64bits_withSeed(
+			    s->data + at, size, b[i].off) };
+		enter(slot, nslots, b[i].off, i);
+		at += size;
+	}
+	struct seg_head h = { .magic = SEG_MAGIC,
+		.size = s->size,
+		.nblocks = n,
+		.nslots = nslots };
+	h.sum = XXH3_64bits(&h, offsetof(struct seg_head, sum));
+	memcpy(s->data, &h, sizeof(h));
+	return 0;
+}
+
+static int write_at(int fd, const u8 *p, u64 n, u64 at)
+{
+	while (n) {
+		ssize_t k = pwrite(fd, p, n, (off_t)at);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return k ? -errno : -ENOSPC;
+		p += k;
+		at += (u64)k;
+		n -= (u64)k;
+	}
+	return 0;
+}
+
+/* A segment, its head last. */
+static int write_segment(int fd, const struct segment *s, u64 at)
+{
+	const u64 head = sizeof(struct seg_head);
+	int err = write_at(fd, s->data + head, s->size - head, at + head);
+	return err ? err : write_at(fd, s->data, head, at);
+}
+
+u8 *container_read(const struct store_file *f, int fd)
+{
+	u8 *p = f->nsegs ? malloc(f->size) : NULL;
+	size_t got = 0;
+
+	while (p && got < f->size) {
+		ssize_t n = pread(fd, p + got, f->size - got, (off_t)got);
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	if (p && got < f->size)
+		memset(p + got, 0, f->size - got);
+	return p;
+}
+
+/* Is row r of a segment whole? Then it goes to *b. */
+static bool whole_row(const u8 *seg, const struct seg_head *s,
+    const struct row *r, struct store_block *b)
+{
+	return r->pos <= s->size && r->size <= s->size - r->pos &&
+	    r->pos % PAYLOAD_ALIGN == 0 &&
+	    XXH3_64bits_withSeed(seg + r->pos, r->size, r->off) == r->sum &&
+	    payload_parse(seg + r->pos, r->size, b) && b->off == r->off;
+}
+
+u32 container_blocks(
+    const struct store_file *f, const u8 *data, struct store_block *b)
+{
+	struct store_block spare;
+	u32 n = 0;
+
+	for (u32 k = f->nsegs; k-- > 0;) {
+		const u8 *seg = data + f->seg[k];
+		const struct row *row = seg_rows(seg, f->head[k].nslots);
+		for (u32 i = 0; i < f->head[k].nblocks; i++)
+			n += whole_row(
+			    seg, &f->head[k], &row[i], b ? &b[n] : &spare);
+	}
+	return n;
+}
+
+static int by_place(const void *x, const void *y)
+{
+	const struct store_block *a = x, *b = y;
+	if (a->off != b->off)
+		return a->off < b->off ? -1 : 1;
+	return memcmp(&a->bytes, &b->bytes, sizeof(a->bytes));
+}
+
+/* Sort; of blocks made from the same bytes at the same place keep one. */
+static u32 unique(struct store_block *b, u32 n)
+{
+	u32 k = 0;
+
+	qsort(b, n, sizeof(*b), by_place);
+	for (u32 i = 0; i < n; i++)
+		if (!k || by_place(&b[k - 1], &b[i]))
+			b[k++] = b[i];
+	return k;
+}
+
+/* Write a container of this segment and put it in place. */
+static int write_new(
+    struct store_file *f, const struct segment *s, const char *path)
+{
+	char tmp[PATH_MAX];
+	struct file_head h;
+	int err, fd = -1;
+
+	if (snprintf(tmp, sizeof(tmp), "%s/new.XXXXXX", f->store->dir) <
+	    (int)sizeof(tmp))
+		fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	container_head(f, &h);
+	err = write_at(fd, (const u8 *)&h, sizeof(h), 0);
+	if (!err)
+		err = write_segment(fd, s, sizeof(h));
+	close(fd);
+	if (!err && rename(tmp, path) < 0)
+		err = -errno;
+	if (err)
+		unlink(tmp);
+	return err;
+}
+
+/* The blocks that `old` (fd, or -1) has and the new ones as a new file. */
+static int rewrite(struct store_file *f, int old, const struct store_block *b,
+    u32 n, const char *path)
+{
+	struct segment s = { 0 };
+	u8 *data = container_read(f, old);
+	u64 room = n + (data ? f->nblocks : 0);
+	struct store_block *all = malloc(room * sizeof(*all));
+	int err = -ENOMEM;
+
+	if (all) {
+		memcpy(all, b, n * sizeof(*all));
+		if (data)
+			n += container_blocks(f, data, all + n);
+		err = build(all, unique(all, n), &s);
+	}
+	if (!err)
+		err = write_new(f, &s, path);
+	free(s.data);
+	free(all);
+	free(data);
+	return err;
+}
+
+/* Add a segment to the file `fd`, which is locked and as f has it. */
+static int extend(
+    struct store_file *f, const struct store_block *b, u32 n, int fd)
+{
+	struct segment s = { 0 };
+	int err = build(b, n, &s);
+	if (!err)
+		err = write_segment(fd, &s, f->end);
+	free(s.data);
+	return err;
+}
+
+/* Is what we opened still what has the name? */
+static bool same_file(int fd, const char *path)
+{
+	struct stat a, b;
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int store_append(struct store_file *f, const struct store_block *b, u32 n)
+{
+	char path[PATH_MAX];
+
+	if (!container_path(f->store, &f->key, path, sizeof(path)))
+		return -ENAMETOOLONG;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno != ENOENT)
+		return -errno;
+	if (fd < 0) {
+		struct store_totals removed;
+		store_file_close(f);
+		store_gc(f->store, f->store->cap, &removed);
+		return rewrite(f, -1, b, n, path);
+	}
+	int err = 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !same_file(fd, path)) {
+		close(fd);
+		return -EAGAIN;
+	}
+	store_file_refresh(f);
+	/* A tail that belongs to no segment was left by a writer that died. */
+	if (!f->data || f->end != f->size || f->nsegs == STORE_SEGS)
+		err = rewrite(f, fd, b, n, path);
+	else
+		err = extend(f, b, n, fd);
+	close(fd);
+	return err;
+}

@@ -226,3 +226,19 @@ bool map_covers(struct mem_map *m, gva_t start, gva_t end, u8 prot)
 	pthread_rwlock_unlock(&m->lock);
 	return start >= end;
 }
+
+void map_measure(struct mem_map *m, gva_t start, gva_t end, u64 *all, u64 *data)
+{
+	*all = *data = 0;
+	pthread_rwlock_rdlock(&m->lock);
+	for (size_t i = lower(m, start); i < m->n; i++) {
+		const struct map_range *r = &m->range[i];
+		if (r->start >= end)
+			break;
+		u64 n = MIN(r->end, end) - MAX(r->start, start);
+		*all += n;
+		if (!r->shared && (r->prot & MAP_PROT_W))
+			*data += n;
+	}
+	pthread_rwlock_unlock(&m->lock);
+}

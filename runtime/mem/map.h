@@ -52,6 +52,9 @@ bool map_next(struct mem_map *m, gva_t a, struct map_range *out);
  * only start and end of *out are set. It need not go on behind `end`.
  */
 bool map_next_run(struct mem_map *m, gva_t a, gva_t end, struct map_range *out);
+/* The bytes mapped in [start, end), and those private and writable. */
+void map_measure(
+    struct mem_map *m, gva_t start, gva_t end, u64 *all, u64 *data);
 /* True when all of [start, end) is mapped with at least `prot`. */
 bool map_covers(struct mem_map *m, gva_t start, gva_t end, u8 prot);
 

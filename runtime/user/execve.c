@@ -17,6 +17,7 @@
 #include "runtime/user/elf.h"
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
+#include "runtime/user/limits.h"
 #include "runtime/user/process.h"
 #include "runtime/user/seccomp.h"
 #include "runtime/user/signal.h"
@@ -210,12 +211,23 @@ static int host_execve(
 	return r;
 }
 
-static int run_program(struct linux_task *t, const char *host,
+static int run_native(struct linux_task *t, const char *host,
     const struct strvec *argv, const struct strvec *envp)
+{
+	struct rlimit old[2];
+
+	limits_lend(t->p, old);
+	int r = host_execve(t, host, argv->s, envp->s);
+	limits_return(old);
+	return r;
+}
+
+static int run_program(struct linux_task *t, const char *host,
+    const struct strvec *argv, struct strvec *envp)
 {
 	struct linux_process *p = t->p;
 	struct strvec cmd = { 0 };
-	char gdb[128];
+	char gdb[128], limits[128];
 
 	int kind = classify(p, host);
 	if (kind < 0)
@@ -223,11 +235,13 @@ static int run_program(struct linux_task *t, const char *host,
 	if (kind == KIND_NATIVE && t->seccomp) /* it would be free of it */
 		return -EACCES;
 	if (kind == KIND_NATIVE)
-		return host_execve(t, host, argv->s, envp->s);
+		return run_native(t, host, argv, envp);
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
 		return host_execve(t, host, argv->s, envp->s);
 	bool debugged = gdb_exec(t, gdb, sizeof(gdb));
-	int r = rerun_vector(p, debugged ? gdb : NULL, host, argv, &cmd);
+	int r = limits_pass_on(p, limits) ? strvec_copy(envp, limits) : 0;
+	if (r == 0)
+		r = rerun_vector(p, debugged ? gdb : NULL, host, argv, &cmd);
 	if (r == 0)
 		r = host_execve(t, cmd.s[0], cmd.s, envp->s);
 	gdb_exec_failed(t);

@@ -1,9 +1,9 @@
 /*
  * ident.c - what a process may ask about or change of itself and the system.
  *
- * Users, groups, sessions, scheduling and most limits are PASS rows: guest
- * processes and threads are host processes and threads. Here is what would
- * show the host's machine or hit metic itself.
+ * Users, groups, sessions and scheduling are PASS rows: guest processes and
+ * threads are host processes and threads. Here is what would show the host's
+ * machine or hit metic itself; limits are in limits.c.
  */
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
@@ -11,7 +11,6 @@
 
 #include <linux/prctl.h>
 #include <sys/personality.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 i64 sys_uname(struct linux_task *t, const u64 a[6])
@@ -41,67 +40,6 @@ i64 sys_personality(struct linux_task *t, const u64 a[6])
 	if ((u32)a[0] != 0xffffffff && ((u32)a[0] & ~allowed) != PER_LINUX)
 		return -EINVAL;
 	return host_call(SYS_personality, a);
-}
-
-/* --- limits -------------------------------------------------------------- */
-
-/*
- * A limit on the address space or the data segment would stop metic before
- * the guest: once the guest sets one it is remembered and reported, not
- * applied. Which of the process's kept limits, or -1.
- */
-static int kept_limit(u64 resource)
-{
-	switch ((int)resource) {
-	case RLIMIT_AS: return 0;
-	case RLIMIT_DATA: return 1;
-	default: return -1;
-	}
-}
-
-static i64 change_kept(struct linux_task *t, int k, const u64 a[6])
-{
-	struct linux_process *p = t->p;
-	struct rlimit old, lim = { 0 };
-
-	if (a[2] && guest_get(t, lim, a[2]))
-		return -EFAULT;
-	if (lim.rlim_cur > lim.rlim_max)
-		return -EINVAL;
-	if (getrlimit(k == 0 ? RLIMIT_AS : RLIMIT_DATA, &old) < 0)
-		return -errno;
-	pthread_mutex_lock(&p->lock);
-	if (p->limit_kept[k])
-		old = p->kept_limit[k];
-	if (a[2]) {
-		p->kept_limit[k] = lim;
-		p->limit_kept[k] = true;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return a[3] ? guest_put(t, a[3], old) : 0;
-}
-
-i64 sys_prlimit64(struct linux_task *t, const u64 a[6])
-{
-	int k = kept_limit(a[1]);
-
-	if (k >= 0 && ((pid_t)a[0] == 0 || (pid_t)a[0] == getpid()))
-		return change_kept(t, k, a);
-	return host_call(SYS_prlimit64, a);
-}
-
-i64 sys_getrlimit(struct linux_task *t, const u64 a[6])
-{
-	const u64 b[6] = { 0, a[0], 0, a[1] };
-
-	return a[1] ? sys_prlimit64(t, b) : host_call(SYS_getrlimit, a);
-}
-
-i64 sys_setrlimit(struct linux_task *t, const u64 a[6])
-{
-	const u64 b[6] = { 0, a[0], a[1], 0 };
-
-	return a[1] ? sys_prlimit64(t, b) : host_call(SYS_setrlimit, a);
 }
 
 /* --- prctl --------------------------------------------------------------- */

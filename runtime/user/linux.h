@@ -246,7 +246,7 @@ struct linux_process {
 	struct seccomp_filter *seccomp; /* of the first task, from execve */
 	/* The initial stack's strings and vectors, for /proc/self. */
 	gva_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
-	gva_t stack_low, stack_top; /* of the main thread */
+	gva_t stack_guard, stack_low, stack_top; /* of the main thread */
 	gva_t vdso; /* where abi->vdso is mapped */
 	gva_t tramp; /* its code that calls rt_sigreturn */
 

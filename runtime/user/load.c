@@ -15,6 +15,7 @@
 
 #include "runtime/user/elf.h"
 #include "runtime/user/gdb_target.h"
+#include "runtime/user/limits.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
 #include "runtime/user/seccomp.h"
@@ -327,6 +328,7 @@ static int populate(
 	r = seccomp_receive(p);
 	if (r)
 		return r;
+	limits_receive(p);
 	r = stack_build(p, execfn, &sp);
 	if (r)
 		return r;

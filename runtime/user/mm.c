@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/user/limits.h"
 #include "runtime/user/mm.h"
 
 /* The host's protection for a guest's: code is read, never executed. */
@@ -114,13 +115,23 @@ static void describe_fd(
 	}
 }
 
+/* Does it count against RLIMIT_DATA? */
+static bool is_data(int prot, int flags)
+{
+	return (prot & PROT_WRITE) && (flags & MAP_TYPE) == MAP_PRIVATE;
+}
+
 static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
     int flags, int fd, u64 off, const char *name)
 {
 	char buf[PATH_MAX];
 	bool noreplace = (flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE;
+	bool over = (flags & MAP_FIXED) && !noreplace;
 
-	if ((flags & MAP_FIXED) && !noreplace) {
+	if (!limits_allow(
+		p, len, is_data(prot, flags), addr, over ? addr + len : 0))
+		return -ENOMEM;
+	if (over) {
 		int r = claim(p, addr, addr + len);
 		if (r)
 			return r;
@@ -132,7 +143,7 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 	    mmap((void *)addr, len, host_prot(prot), hflags, fd, (off_t)off);
 	if (got == MAP_FAILED) {
 		int e = errno;
-		if ((flags & MAP_FIXED) && !noreplace)
+		if (over)
 			unclaim(p, addr, addr + len);
 		return -e;
 	}
@@ -235,6 +246,11 @@ static int protect_locked(
 		gva_t hi = MIN(r.end, end);
 		if (r.prot == (prot & 7))
 			continue;
+		if ((prot & PROT_WRITE) && !r.shared &&
+		    !(r.prot & MAP_PROT_W) &&
+		    !limits_allow(p, hi - a, true, 0, 0) &&
+		    limits_allow(p, hi - a, false, 0, 0))
+			return -ENOMEM;
 		/* Losing X, or writes to code from now on: translate anew. */
 		if (r.prot & MAP_PROT_X)
 			exec_invalidate(p->vm, a, hi, false);
@@ -277,7 +293,8 @@ gva_t mm_brk(struct linux_process *p, gva_t want)
 	i64 r = 0;
 	pthread_mutex_lock(&p->mm->lock);
 	gva_t end = ALIGN_UP(want, HOST_PAGE), old = p->mm->brk_mapped;
-	if (want < p->mm->brk_start || want > p->mm->brk_limit)
+	if (want < p->mm->brk_start || want > p->mm->brk_limit ||
+	    !limits_allow_brk(p, want - p->mm->brk_start))
 		r = -ENOMEM;
 	else if (end > old)
 		r = map_locked(p, old, end - old, PROT_READ | PROT_WRITE,
@@ -303,6 +320,12 @@ static i64 remap_locked(struct linux_process *p, gva_t old, u64 old_len,
 	if (!map_find(&p->vm->map, old, &r) ||
 	    !map_covers(&p->vm->map, old, old_end, 0))
 		return -EFAULT;
+	u64 grow = flags & MREMAP_DONTUNMAP || !old_len ? new_len :
+	    new_len > old_len                           ? new_len - old_len :
+							  0;
+	bool data = (r.prot & MAP_PROT_W) && !r.shared;
+	if (grow && !limits_allow(p, grow, data, 0, 0))
+		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
 		int err = claim(p, to, to + new_len);
 		if (err)

@@ -42,6 +42,7 @@ static int map_stack(struct linux_process *p)
 	if (r < 0)
 		return (int)r;
 	gva_t low = (gva_t)r + STACK_GUARD;
+	p->stack_guard = (gva_t)r;
 	r = mm_mmap(p, low, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0,
 	    "[stack]");

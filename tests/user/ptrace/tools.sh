@@ -1,11 +1,11 @@
 #!/bin/sh
-# tools.sh METIC ROOT TARGET - strace and gdb for riscv64 from ROOT trace
-# TARGET (target.c). What ROOT does not have is SKIPPED; nothing there: 77.
+# tools.sh strace|gdb METIC ROOT TARGET - that tool for riscv64, from ROOT,
+# traces TARGET (target.c). SKIPPED, with status 77, where ROOT has it not.
 set -u
-metic=$1
-root=$2
-target=$3
-ran=0
+tool=$1
+metic=$2
+root=$3
+target=$4
 failed=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
@@ -19,10 +19,15 @@ want() {
 		echo "FAILED: $name: no line like: $p"
 		failed=1
 	done
-	ran=1
 }
 
-if [ -x "$root/usr/bin/strace" ]; then
+[ -x "$root/usr/bin/$tool" ] || {
+	echo "SKIPPED: no $tool in $root"
+	exit 77
+}
+
+case $tool in
+strace)
 	timeout 60 "$metic" run -L "$root" /usr/bin/strace -f "$target" \
 	    > "$out" 2>&1
 	[ $? = 7 ] || { echo "FAILED: strace: exit status"; failed=1; }
@@ -37,11 +42,8 @@ if [ -x "$root/usr/bin/strace" ]; then
 	wait $pid
 	[ $? = 7 ] || { echo "FAILED: strace -p: exit status"; failed=1; }
 	want "strace -p" 'getppid()'
-else
-	echo "SKIPPED: no strace in $root"
-fi
-
-if [ -x "$root/usr/bin/gdb" ] && [ -e "$root/usr/bin/sh" ]; then
+	;;
+gdb)
 	SHELL=/bin/sh timeout 60 "$metic" run -L "$root" /usr/bin/gdb -q -nx \
 	    -batch -x "$(dirname "$0")/session.gdb" "$target" \
 	    > "$out" 2>&1 < /dev/null
@@ -49,8 +51,6 @@ if [ -x "$root/usr/bin/gdb" ] && [ -e "$root/usr/bin/sh" ]; then
 	    'Value returned is .* = 0' 'all_here ()' 'worker (arg=0x0)' \
 	    'received signal SIGUSR1' 'Catchpoint .*forked process' \
 	    'total 1021 child 3' 'exited with code 07'
-else
-	echo "SKIPPED: no gdb in $root"
-fi
-[ $ran = 1 ] || exit 77
+	;;
+esac
 exit $failed

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """A thousand runs in a row of programs that must not fail once.
 
-    stress.py [--build DIR] [--jobs N] [--only NAME] [--timeout S] [N]
+    stress.py [--build DIR] [--jobs N] [--only NAME] [--timeout S]
+              [--minutes M] [N]
 
-Each program runs N times (1000) under metic; every run must exit as the first
-native one and print the same. A run that takes too long is kept, stopped in
-gdb's reach: its process id is printed, the next program begins. The programs:
-goroutines on four threads; a JVM (a tenth of the runs, it is slow to start);
-a shell that forks; a storm of signals into busy threads, forks and faults.
-Needs the roots and tools that `./dev stress` fetches.
+Each program runs N times (1000) under metic, or until M minutes are over; every
+run must exit as the first native one and print the same. A run that takes too
+long is kept, stopped in gdb's reach: its process id is printed, the next
+program begins. The programs: goroutines on four threads; a JVM (a tenth of the
+runs, it is slow to start); a shell that forks; a storm of signals into busy
+threads, forks and faults. Needs the roots and tools of `./dev stress`.
 """
 import argparse
 import os
@@ -76,13 +77,14 @@ PROGRAMS = [("go", go, 1000), ("java", java, 100), ("shell", shell, 1000),
 class Runs:
     """The runs of one program."""
 
-    def __init__(self, command, want, timeout):
+    def __init__(self, command, want, timeout, end):
         self.command, self.want, self.timeout = command, want, timeout
+        self.end = end
         self.lock, self.bad, self.done = threading.Lock(), 0, 0
         self.stop = False
 
     def one(self, number):
-        if self.stop:
+        if self.stop or time.monotonic() > self.end:
             return
         log = os.path.join(WORK, f"run.{number}")
         with open(log, "wb") as out:
@@ -115,7 +117,7 @@ def stress(name, make, count, args):
                                stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
     runs = Runs([*metic, *guest], (reference.returncode, reference.stdout),
-                args.timeout)
+                args.timeout, time.monotonic() + args.minutes * 60)
     start = time.monotonic()
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(runs.one, range(count)))
@@ -131,6 +133,7 @@ def main():
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--only", default="")
     p.add_argument("--timeout", type=float, default=120)
+    p.add_argument("--minutes", type=float, default=float("inf"))
     p.add_argument("runs", nargs="?", type=int, default=1000)
     args = p.parse_args()
     os.makedirs(WORK, exist_ok=True)

@@ -28,41 +28,42 @@
 
 /* --- vectors of strings -------------------------------------------------- */
 
+/*
+ * All of it is in the task's arena: after a vfork the host's execve leaves
+ * it to the parent, who frees the task.
+ */
 struct strvec {
 	char **s; /* NULL-terminated */
-	size_t n;
+	size_t n, cap;
 };
 
-static void strvec_free(struct strvec *v)
+static int strvec_add(struct arena *a, struct strvec *v, char *s)
 {
-	for (size_t i = 0; i < v->n; i++)
-		free(v->s[i]);
-	free(v->s);
-	v->s = NULL;
-	v->n = 0;
-}
-
-static int strvec_add(struct strvec *v, char *s)
-{
-	/* Powers of two: room is made when n becomes one. */
-	if ((v->n & (v->n + 1)) == 0 || !v->s) {
-		char **r = realloc(v->s, (2 * v->n + 2) * sizeof(*r));
+	if (!s)
+		return -ENOMEM;
+	if (v->n + 2 > v->cap) {
+		size_t cap = MAX(2 * v->cap, 16);
+		char **r = arena_new(a, char *, cap);
 		if (!r)
 			return -ENOMEM;
+		if (v->n)
+			memcpy(r, v->s, v->n * sizeof(*r));
 		v->s = r;
+		v->cap = cap;
 	}
 	v->s[v->n++] = s;
 	v->s[v->n] = NULL;
 	return 0;
 }
 
-static int strvec_copy(struct strvec *v, const char *s)
+static int strvec_copy(struct arena *a, struct strvec *v, const char *s)
 {
-	char *c = strdup(s);
-	int r = c ? strvec_add(v, c) : -ENOMEM;
-	if (r)
-		free(c);
-	return r;
+	size_t n = strlen(s) + 1;
+	char *c = arena_alloc(a, n);
+
+	if (c)
+		memcpy(c, s, n);
+	return strvec_add(a, v, c);
 }
 
 /* The guest's vector at gva, which may be NULL: then it is empty. */
@@ -72,7 +73,8 @@ static int strvec_read(
 	u64 at;
 
 	v->n = 0;
-	v->s = calloc(2, sizeof(*v->s));
+	v->cap = 2;
+	v->s = arena_new(&t->exec_arena, char *, v->cap);
 	if (!v->s)
 		return -ENOMEM;
 	for (; gva; gva += sizeof(at)) {
@@ -86,17 +88,12 @@ static int strvec_read(
 		*bytes += (u64)len + 1 + sizeof(at);
 		if (*bytes > ARGS_MAX || v->n > NARGS_MAX)
 			return -E2BIG;
-		char *s = malloc((size_t)len + 1);
-		if (!s || !mem_read(t->v, s, at, (size_t)len)) {
-			free(s);
-			return s ? -EFAULT : -ENOMEM;
-		}
-		s[len] = 0;
-		int r = strvec_add(v, s);
-		if (r) {
-			free(s);
+		char *s = arena_alloc(&t->exec_arena, (size_t)len + 1);
+		if (s && !mem_read(t->v, s, at, (size_t)len))
+			return -EFAULT;
+		int r = strvec_add(&t->exec_arena, v, s);
+		if (r)
 			return r;
-		}
 	}
 	return 0;
 }
@@ -104,6 +101,19 @@ static int strvec_read(
 /* --- what kind of program ------------------------------------------------ */
 
 enum kind { KIND_GUEST = 1, KIND_NATIVE };
+
+/*
+ * Is it open for writing? Only the kernel can tell, and tells who may take
+ * a lease on the file. A writer who comes in that moment waits for us, and
+ * of that tells us a signal that is ignored by default.
+ */
+static bool is_busy(int fd)
+{
+	fcntl(fd, F_SETSIG, SIGURG);
+	bool busy = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return busy;
+}
 
 static int classify_elf(struct linux_process *p, const char *host)
 {
@@ -118,6 +128,8 @@ static int classify_elf(struct linux_process *p, const char *host)
 		if (r == 0 && access(interp, F_OK) < 0)
 			r = -errno;
 	}
+	if (r == 0 && is_busy(f.fd))
+		r = -ETXTBSY;
 	elf_close(&f);
 	return r ? r : KIND_GUEST;
 }
@@ -142,22 +154,29 @@ static bool is_native_elf(const char *host)
 	return ok;
 }
 
+static int may_execute(const char *host)
+{
+	struct stat st;
+
+	if (stat(host, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return faccessat(AT_FDCWD, host, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 /* KIND_*, or the -errno that execve gives. */
 static int classify(struct linux_process *p, const char *path)
 {
 	char host[PATH_MAX], next[PATH_MAX];
 	struct script sc;
-	struct stat st;
 
 	snprintf(host, sizeof(host), "%s", path);
-	for (int depth = 0; depth < 5; depth++) {
-		if (stat(host, &st) < 0)
-			return -errno;
-		if (!S_ISREG(st.st_mode))
-			return -EACCES;
-		if (faccessat(AT_FDCWD, host, X_OK, AT_EACCESS) < 0)
-			return -errno;
-		int r = script_read(host, &sc);
+	for (int depth = 0; depth < 6; depth++) {
+		int r = may_execute(host);
+		if (r < 0)
+			return r;
+		r = script_read(host, &sc);
 		if (r == -EACCES) /* may be executed, not read: the host's */
 			return KIND_NATIVE;
 		if (r < 0)
@@ -176,27 +195,27 @@ static int classify(struct linux_process *p, const char *path)
 /* --- execve -------------------------------------------------------------- */
 
 /* rerun... [-g gdb] -0 argv0 path args... */
-static int rerun_vector(struct linux_process *p, const char *gdb,
-    const char *host, const struct strvec *argv, struct strvec *out)
+static int rerun_vector(struct linux_task *t, const char *gdb, const char *host,
+    const struct strvec *argv, struct strvec *out)
 {
 	char path[PATH_MAX + 2];
 	int r = 0;
 
 	snprintf(path, sizeof(path), "%s%s", host[0] == '-' ? "./" : "", host);
-	for (size_t i = 0; r == 0 && p->cfg.rerun[i]; i++)
-		r = strvec_copy(out, p->cfg.rerun[i]);
+	for (size_t i = 0; r == 0 && t->p->cfg.rerun[i]; i++)
+		r = strvec_copy(&t->exec_arena, out, t->p->cfg.rerun[i]);
 	if (r == 0 && gdb)
-		r = strvec_copy(out, "-g");
+		r = strvec_copy(&t->exec_arena, out, "-g");
 	if (r == 0 && gdb)
-		r = strvec_copy(out, gdb);
+		r = strvec_copy(&t->exec_arena, out, gdb);
 	if (r == 0)
-		r = strvec_copy(out, "-0");
+		r = strvec_copy(&t->exec_arena, out, "-0");
 	if (r == 0)
-		r = strvec_copy(out, argv->n ? argv->s[0] : "");
+		r = strvec_copy(&t->exec_arena, out, argv->n ? argv->s[0] : "");
 	if (r == 0)
-		r = strvec_copy(out, path);
+		r = strvec_copy(&t->exec_arena, out, path);
 	for (size_t i = 1; r == 0 && i < argv->n; i++)
-		r = strvec_copy(out, argv->s[i]);
+		r = strvec_copy(&t->exec_arena, out, argv->s[i]);
 	return r;
 }
 
@@ -239,13 +258,14 @@ static int run_program(struct linux_task *t, const char *host,
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
 		return host_execve(t, host, argv->s, envp->s);
 	bool debugged = gdb_exec(t, gdb, sizeof(gdb));
-	int r = limits_pass_on(p, limits) ? strvec_copy(envp, limits) : 0;
+	int r = limits_pass_on(p, limits) ?
+	    strvec_copy(&t->exec_arena, envp, limits) :
+	    0;
 	if (r == 0)
-		r = rerun_vector(p, debugged ? gdb : NULL, host, argv, &cmd);
+		r = rerun_vector(t, debugged ? gdb : NULL, host, argv, &cmd);
 	if (r == 0)
 		r = host_execve(t, cmd.s[0], cmd.s, envp->s);
 	gdb_exec_failed(t);
-	strvec_free(&cmd);
 	return r;
 }
 
@@ -257,28 +277,58 @@ static void resolve_self(struct linux_task *t, char host[PATH_MAX])
 		snprintf(host, PATH_MAX, "%s", t->p->exe);
 }
 
+/*
+ * A program that has no name but its descriptor (a memory file) must live
+ * through close-on-exec: as a copy, which the new metic is told to hide.
+ */
+static int pin_descriptor(
+    struct linux_task *t, char host[PATH_MAX], struct strvec *envp, int *copy)
+{
+	struct script sc;
+	char env[32];
+	int fd, end = 0;
+
+	if (sscanf(host, "/proc/self/fd/%d%n", &fd, &end) != 1 || host[end])
+		return 0;
+	if (script_read(host, &sc) == 1) /* its interpreter is the program */
+		return 0;
+	*copy = fcntl(fd, F_DUPFD, 500);
+	if (*copy < 0)
+		*copy = fcntl(fd, F_DUPFD, 3);
+	if (*copy < 0)
+		return -errno;
+	snprintf(host, PATH_MAX, "/proc/self/fd/%d", *copy);
+	snprintf(env, sizeof(env), EXEC_FD_ENV "%d", *copy);
+	return strvec_copy(&t->exec_arena, envp, env);
+}
+
 static i64 exec_path(
     struct linux_task *t, char host[PATH_MAX], gva_t argv, gva_t envp)
 {
 	struct strvec av = { 0 }, ev = { 0 };
 	u64 bytes = 0;
 	char env[64];
-	int fd = -1;
+	int fd = -1, copy = -1;
 
 	resolve_self(t, host);
-	int r = strvec_read(t, &av, argv, &bytes);
+	int r = may_execute(host);
+	if (r == 0)
+		r = strvec_read(t, &av, argv, &bytes);
 	if (r == 0)
 		r = strvec_read(t, &ev, envp, &bytes);
 	if (r == 0 && t->seccomp) {
 		fd = seccomp_pass_on(t, env);
-		r = fd < 0 ? fd : strvec_copy(&ev, env);
+		r = fd < 0 ? fd : strvec_copy(&t->exec_arena, &ev, env);
 	}
+	if (r == 0)
+		r = pin_descriptor(t, host, &ev, &copy);
 	if (r == 0)
 		r = run_program(t, host, &av, &ev);
 	if (fd >= 0)
 		close(fd);
-	strvec_free(&av);
-	strvec_free(&ev);
+	if (copy >= 0)
+		close(copy);
+	arena_free(&t->exec_arena);
 	return r;
 }
 
@@ -291,8 +341,7 @@ i64 sys_execve(struct linux_task *t, const u64 a[6])
 
 /*
  * A descriptor's file by name, because the new metic must be able to open
- * it after close-on-exec: its path if it still has one, else a copy of the
- * descriptor that stays open (a memory file: one descriptor leaks).
+ * it after close-on-exec: its path if it still has one.
  */
 static int name_of_fd(int fd, char host[PATH_MAX])
 {
@@ -309,12 +358,7 @@ static int name_of_fd(int fd, char host[PATH_MAX])
 	if (host[0] == '/' && stat(host, &b) == 0 && a.st_dev == b.st_dev &&
 	    a.st_ino == b.st_ino)
 		return 0;
-	int copy = fcntl(fd, F_DUPFD, 500);
-	if (copy < 0)
-		copy = fcntl(fd, F_DUPFD, 3);
-	if (copy < 0)
-		return -errno;
-	snprintf(host, PATH_MAX, "/proc/self/fd/%d", copy);
+	snprintf(host, PATH_MAX, "/proc/self/fd/%d", fd);
 	return 0;
 }
 
@@ -323,6 +367,7 @@ i64 sys_execveat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX], dir[PATH_MAX], abs[2 * PATH_MAX];
 	int dirfd = (int)a[0], flags = (int)a[4];
+	struct script sc;
 	struct stat st;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -333,8 +378,14 @@ i64 sys_execveat(struct linux_task *t, const u64 a[6])
 		(nofollow ? PATH_NOFOLLOW : 0));
 	if (r)
 		return r;
-	if (!host[0]) {
+	if (!host[0] && dirfd == AT_FDCWD) {
+		snprintf(host, sizeof(host), ".");
+	} else if (!host[0]) {
 		r = name_of_fd(dirfd, host);
+		/* its interpreter could not open it any more */
+		if (r == 0 && (fcntl(dirfd, F_GETFD) & FD_CLOEXEC) &&
+		    script_read(host, &sc) == 1)
+			r = -ENOENT;
 	} else if (host[0] != '/' && dirfd != AT_FDCWD) {
 		r = name_of_fd(dirfd, dir);
 		if (r == 0 && strlen(dir) + strlen(host) + 2 > PATH_MAX)

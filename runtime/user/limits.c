@@ -15,6 +15,7 @@
 
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/process.h"
 
 #define ENV_NAME "METIC_LIMITS="
 
@@ -170,24 +171,18 @@ bool limits_pass_on(struct linux_process *p, char env[128])
 
 void limits_receive(struct linux_process *p)
 {
-	char **env = (char **)p->cfg.envp, **to = env;
+	char *text = config_take(p, ENV_NAME);
 	unsigned long long v[4];
 
-	for (; *env; env++) {
-		if (strncmp(*env, ENV_NAME, strlen(ENV_NAME)) != 0) {
-			*to++ = *env;
-			continue;
-		}
-		bool ok = sscanf(*env + strlen(ENV_NAME), "%llx,%llx,%llx,%llx",
-			      &v[0], &v[1], &v[2], &v[3]) == 4;
-		for (int k = 0; ok && k < 2; k++) {
-			p->kept_limit[k].rlim_cur = v[2 * k];
-			p->kept_limit[k].rlim_max = v[2 * k + 1];
-			p->limit_kept[k] = true;
-		}
-		free(*env);
+	bool ok = text &&
+	    sscanf(text, "%llx,%llx,%llx,%llx", &v[0], &v[1], &v[2], &v[3]) ==
+		4;
+	for (int k = 0; ok && k < 2; k++) {
+		p->kept_limit[k].rlim_cur = v[2 * k];
+		p->kept_limit[k].rlim_max = v[2 * k + 1];
+		p->limit_kept[k] = true;
 	}
-	*to = NULL;
+	free(text);
 }
 
 void limits_lend(struct linux_process *p, struct rlimit old[2])

@@ -203,6 +203,7 @@ void linux_task_free(struct linux_task *t)
 	}
 	pthread_mutex_unlock(&p->lock);
 	pthread_mutex_destroy(&t->hold);
+	arena_free(&t->exec_arena);
 	t->ptrace.magic = 0;
 	free(t->paths);
 	vcpu_free(t->v);

@@ -277,6 +277,7 @@ struct linux_process {
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
+	_Atomic int membarriers; /* the guest's registrations */
 	_Atomic u64 missing[8]; /* unsupported calls already logged */
 	struct rlimit
 	    kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
@@ -309,6 +310,7 @@ struct linux_task {
 	bool suspended; /* suspend_mask is meaningful */
 	struct linux_altstack altstack;
 
+	struct arena exec_arena; /* of the execve under way */
 	struct path_dirs *paths; /* directories found before, path.c */
 	struct seccomp_filter *seccomp; /* NULL: every call is allowed */
 	gva_t clear_child_tid;

@@ -43,6 +43,9 @@ int script_read(const char *path, struct script *s)
 	char *end = strchr(s->line, '\n');
 	if (end)
 		*end = 0;
+	else if (n == sizeof(s->line) - 1 &&
+	    !strpbrk(s->line + 2 + strspn(s->line + 2, " \t"), " \t"))
+		return -ENOEXEC; /* the name was cut */
 	else
 		end = s->line + n;
 	while (end > s->line && (end[-1] == ' ' || end[-1] == '\t'))
@@ -181,7 +184,7 @@ static int resolve_script(struct linux_process *p, char *why, size_t n)
 		int r = script_read(p->cfg.prog, &s);
 		if (r <= 0) /* errors: elf_open will say it better */
 			return r == -ENOEXEC ? r : 0;
-		if (depth == 4) {
+		if (depth == 5) {
 			snprintf(why, n, "%s: interpreters nest too deeply",
 			    p->cfg.prog);
 			return -ELOOP;
@@ -295,9 +298,48 @@ static int map_vdso(struct linux_process *p)
 	return mm_mprotect(p, p->vdso, HOST_PAGE, PROT_READ | PROT_EXEC);
 }
 
+char *config_take(struct linux_process *p, const char *name)
+{
+	char **env = (char **)p->cfg.envp, **to = env, *value = NULL;
+	size_t n = strlen(name);
+
+	for (; *env; env++) {
+		if (strncmp(*env, name, n) != 0) {
+			*to++ = *env;
+			continue;
+		}
+		free(value);
+		value = *env;
+		memmove(value, value + n, strlen(value + n) + 1);
+	}
+	*to = NULL;
+	return value;
+}
+
+/* The program is a descriptor that execve left open: it is ours now. */
+static int name_nameless(struct linux_process *p, const char *number)
+{
+	char link[32], buf[PATH_MAX];
+
+	int fd = linux_fd_hide(p, atoi(number));
+	if (fd < 0)
+		return fd;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, buf, sizeof(buf) - 1);
+	buf[MAX(n, 0)] = 0;
+	p->exe = strdup(link);
+	p->exe_guest = strdup(buf);
+	return p->exe && p->exe_guest ? 0 : -ENOMEM;
+}
+
 static int name_exe(struct linux_process *p, const struct elf_file *f)
 {
-	char buf[PATH_MAX];
+	char buf[PATH_MAX], *number = config_take(p, EXEC_FD_ENV);
+	if (number) {
+		int r = name_nameless(p, number);
+		free(number);
+		return r;
+	}
 	p->exe = realpath(f->path, NULL);
 	if (!p->exe) /* a memory file has no other name */
 		p->exe = strdup(f->path);

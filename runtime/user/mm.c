@@ -8,8 +8,10 @@
  * The break needs no reservation: the image is placed where the host maps
  * nothing by itself, and growth uses MAP_FIXED_NOREPLACE.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runtime/user/limits.h"
@@ -115,6 +117,13 @@ static void describe_fd(
 	}
 }
 
+/* No code from where no program may be: the host is not asked for it. */
+static bool no_programs(int fd)
+{
+	struct statvfs fs;
+	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
+}
+
 /* Does it count against RLIMIT_DATA? */
 static bool is_data(int prot, int flags)
 {
@@ -179,7 +188,11 @@ i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
 	u64 end;
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 
-	if (len == 0 || (off & (HOST_PAGE - 1)))
+	if (off & (HOST_PAGE - 1))
+		return -EINVAL;
+	if (!(flags & MAP_ANONYMOUS) && fcntl(fd, F_GETFD) < 0)
+		return -EBADF;
+	if (len == 0)
 		return -EINVAL;
 	if (len > p->abi->task_size)
 		return -ENOMEM;
@@ -195,6 +208,8 @@ i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
 		if (addr > p->abi->task_size - len)
 			addr = 0;
 	}
+	if (!(flags & MAP_ANONYMOUS) && (prot & PROT_EXEC) && no_programs(fd))
+		return -EPERM;
 	pthread_mutex_lock(&p->mm->lock);
 	i64 r = map_locked(p, addr, len, prot, flags, fd, off, name);
 	pthread_mutex_unlock(&p->mm->lock);

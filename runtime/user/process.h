@@ -29,6 +29,15 @@ void task_exit(struct linux_task *t);
  */
 bool process_alone(struct linux_process *p);
 
+/*
+ * The value of the variable that metic passed to itself ("NAME="), which is
+ * taken out of the guest's environment: to be freed, or NULL.
+ */
+char *config_take(struct linux_process *p, const char *name);
+
+/* The descriptor that the program is, for linux_fd_hide. */
+#define EXEC_FD_ENV "METIC_EXECFD="
+
 /* A "#!" line: the interpreter's path and its one optional argument. */
 struct script {
 	char line[256];

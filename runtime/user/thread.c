@@ -364,6 +364,11 @@ i64 sys_get_robust_list(struct linux_task *t, const u64 a[6])
 #define MEMBARRIER_RSEQ \
 	(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | \
 	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
+#define MEMBARRIER_REGISTER \
+	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
+	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
+	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+#define CMD_GET_REGISTRATIONS 512 /* since Linux 6.3 */
 
 /*
  * The host's barrier is the guest's: generated code has no other order of
@@ -375,8 +380,18 @@ i64 sys_membarrier(struct linux_task *t, const u64 a[6])
 	int cmd = (int)a[0];
 	if (cmd & MEMBARRIER_RSEQ)
 		return -EINVAL; /* as a kernel without rseq */
+	if ((u32)a[1] == 0 && cmd == CMD_GET_REGISTRATIONS)
+		return atomic_load(&t->p->membarriers);
+	/* metic itself has registered with the host */
+	if ((u32)a[1] == 0 &&
+	    (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED ||
+		cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) &&
+	    !(atomic_load(&t->p->membarriers) & cmd << 1))
+		return -EPERM;
 	if (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
 		exec_invalidate(t->p->vm, 0, ~(gva_t)0, true);
 	i64 r = host_call(SYS_membarrier, a);
+	if (r == 0 && (cmd & MEMBARRIER_REGISTER))
+		atomic_fetch_or(&t->p->membarriers, cmd);
 	return cmd == MEMBARRIER_CMD_QUERY && r > 0 ? r & ~MEMBARRIER_RSEQ : r;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "check.h"
@@ -150,6 +151,66 @@ static void test_madvise(void)
 	munmap(p, PAGE);
 }
 
+/* Natively these need a process that has registered for nothing yet. */
+static void test_membarrier(void)
+{
+	const int private = 8, reg = 16, core = 32, reg_core = 64;
+	long all = syscall(SYS_membarrier, 0, 0, 0);
+	if (all < 0 || !(all & private) || !(all & core))
+		return;
+	CHECK(syscall(SYS_membarrier, private, 0, 0) < 0 && errno == EPERM);
+	CHECK(syscall(SYS_membarrier, reg, 0, 0) == 0);
+	CHECK(syscall(SYS_membarrier, private, 0, 0) == 0);
+	CHECK(syscall(SYS_membarrier, core, 0, 0) < 0 && errno == EPERM);
+	CHECK(syscall(SYS_membarrier, reg_core, 0, 0) == 0);
+	CHECK(syscall(SYS_membarrier, core, 0, 0) == 0);
+	CHECK(syscall(SYS_membarrier, core, 1, 0) < 0 && errno == EINVAL);
+	CHECK(syscall(SYS_membarrier, 3, 0, 0) < 0 && errno == EINVAL);
+}
+
+/* mremap's other forms, and a reservation that is larger than the host. */
+static void test_large(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *p = map(NULL, 1ul << 40, PROT_NONE, MAP_NORESERVE);
+	CHECK(p != MAP_FAILED);
+	CHECK(mprotect(p + (1ul << 39), PAGE, rw) == 0);
+	p[1ul << 39] = 1;
+	CHECK(!readable(p) && readable(p + (1ul << 39)));
+	CHECK(munmap(p, 1ul << 40) == 0);
+
+	p = map(NULL, 2 * PAGE, rw, 0);
+	p[0] = 1;
+	p[PAGE] = 2;
+	char *q = mremap(
+	    p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	CHECK(q != MAP_FAILED && q != p && q[0] == 1 && q[PAGE] == 2);
+	CHECK(p[0] == 0 && p[PAGE] == 0);
+	CHECK(mremap(p, 2 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+		  NULL) == MAP_FAILED &&
+	    errno == EINVAL);
+	/* a second view of shared memory */
+	char *s = mmap(NULL, PAGE, rw, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *v = mremap(s, 0, PAGE, MREMAP_MAYMOVE);
+	CHECK(v != MAP_FAILED && v != s);
+	s[7] = 7;
+	CHECK(v[7] == 7);
+	munmap(p, 2 * PAGE);
+	munmap(q, 2 * PAGE);
+	munmap(s, PAGE);
+	munmap(v, PAGE);
+}
+
+/* Which error of two comes first. */
+static void test_order(void)
+{
+	CHECK(mmap((void *)1, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, -1,
+		  0) == MAP_FAILED &&
+	    errno == EBADF);
+	CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE, -1, 0) == MAP_FAILED &&
+	    errno == EBADF);
+}
+
 static void test_brk(void)
 {
 	char *b = sbrk(0);
@@ -238,6 +299,9 @@ int main(void)
 	test_mprotect();
 	test_mremap();
 	test_madvise();
+	test_membarrier();
+	test_large();
+	test_order();
 	test_brk();
 	test_code();
 	puts("ok");

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "runtime/user/limits.h"
 #include "runtime/user/linux.h"
 
 /* A text being written; false: out of memory. */
@@ -72,10 +73,141 @@ static bool write_maps(struct linux_task *t, FILE *f)
 	return true;
 }
 
-/* The host's line with the guest's addresses: fields 26, 27 and 28. */
+/*
+ * The host's text with the guest's mappings: what the host has as one may
+ * differ in what only the guest knows (execution), and shows its first part.
+ */
+static bool write_smaps(struct linux_task *t, FILE *f)
+{
+	char line[PATH_MAX + 128];
+	bool keep = false;
+	FILE *in = fopen("/proc/self/smaps", "re");
+
+	if (!in)
+		return false;
+	while (fgets(line, sizeof(line), in)) {
+		unsigned long long lo, hi;
+		struct map_range r;
+		if (sscanf(line, "%llx-%llx ", &lo, &hi) == 2) {
+			keep = map_find(&t->p->vm->map, lo, &r);
+			r.offset += r.ino ? lo - r.start : 0;
+			r.start = lo;
+			r.end = hi;
+			if (keep)
+				write_mapping(t->p, &r, f);
+		} else if (keep) {
+			fputs(line, f);
+		}
+	}
+	fclose(in);
+	return true;
+}
+
+/* The host's lines, those of sizes with the guest's. */
+static bool write_status(struct linux_task *t, FILE *f)
+{
+	char line[1024];
+	u64 total, data;
+	FILE *in = fopen("/proc/self/status", "re");
+
+	if (!in)
+		return false;
+	limits_usage(t->p, &total, &data);
+	while (fgets(line, sizeof(line), in)) {
+		bool size = !strncmp(line, "VmSize:", 7) ||
+		    !strncmp(line, "VmPeak:", 7);
+		if (size || !strncmp(line, "VmData:", 7))
+			fprintf(f, "%.7s\t%8llu kB\n", line,
+			    (unsigned long long)(size ? total : data) >> 10);
+		else
+			fputs(line, f);
+	}
+	fclose(in);
+	return true;
+}
+
+/* The host's resident pages, as far as the guest has so many. */
+static bool write_statm(struct linux_task *t, FILE *f)
+{
+	unsigned long long v[7];
+	u64 total, data;
+	FILE *in = fopen("/proc/self/statm", "re");
+
+	if (!in)
+		return false;
+	int n = fscanf(in, "%llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1],
+	    &v[2], &v[3], &v[4], &v[5], &v[6]);
+	fclose(in);
+	if (n != 7)
+		return false;
+	limits_usage(t->p, &total, &data);
+	v[0] = total / HOST_PAGE;
+	fprintf(f, "%llu %llu %llu %llu 0 %llu 0\n", v[0], MIN(v[1], v[0]),
+	    MIN(v[2], v[0]), v[3], (unsigned long long)data / HOST_PAGE);
+	return true;
+}
+
+static void write_limit(FILE *f, rlim_t n)
+{
+	if (n == RLIM_INFINITY)
+		fprintf(f, "%-20s ", "unlimited");
+	else
+		fprintf(f, "%-20llu ", (unsigned long long)n);
+}
+
+static bool write_limits(struct linux_task *t, FILE *f)
+{
+	static const char *const kept[2] = { "Max address space",
+		"Max data size" };
+	char line[256];
+	FILE *in = fopen("/proc/self/limits", "re");
+
+	if (!in)
+		return false;
+	while (fgets(line, sizeof(line), in)) {
+		int k = 0;
+		while (k < 2 && strncmp(line, kept[k], strlen(kept[k])) != 0)
+			k++;
+		if (k == 2) {
+			fputs(line, f);
+			continue;
+		}
+		struct rlimit l = limits_get(t->p, k);
+		fprintf(f, "%-25s ", kept[k]);
+		write_limit(f, l.rlim_cur);
+		write_limit(f, l.rlim_max);
+		fprintf(f, "%-10s\n", "bytes");
+	}
+	fclose(in);
+	return true;
+}
+
+/* What stands in a field of stat for the guest; false: the host's. */
+static bool stat_field(struct linux_process *p, int field, u64 *v)
+{
+	u64 total, data;
+
+	limits_usage(p, &total, &data);
+	switch (field) {
+	case 23: *v = total; return true;
+	case 26: *v = p->image.start; return true;
+	case 27: *v = p->image.end; return true;
+	case 28: *v = p->auxv_start; return true;
+	case 45: *v = p->image.start; return true;
+	case 46: *v = p->image.end; return true;
+	case 47: *v = p->mm->brk_start; return true;
+	case 48: *v = p->arg_start; return true;
+	case 49: *v = p->arg_end; return true;
+	case 50: *v = p->env_start; return true;
+	case 51: *v = p->env_end; return true;
+	default: return false;
+	}
+}
+
+/* The host's line with the guest's addresses. */
 static bool write_stat(struct linux_task *t, FILE *f)
 {
-	const struct linux_process *p = t->p;
+	struct linux_process *p = t->p;
 	char line[1024];
 	FILE *in = fopen("/proc/self/stat", "re");
 	if (!in)
@@ -88,10 +220,8 @@ static bool write_stat(struct linux_task *t, FILE *f)
 	fprintf(f, "%.*s", (int)(s + 1 - line), line);
 	char *save, *word = strtok_r(s + 1, " \n", &save);
 	for (int field = 3; word; field++) {
-		u64 v = field == 26 ? p->image.start :
-		    field == 27     ? p->image.end :
-				      p->auxv_start;
-		if (field >= 26 && field <= 28)
+		u64 v;
+		if (stat_field(p, field, &v))
 			fprintf(f, " %llu", (unsigned long long)v);
 		else
 			fprintf(f, " %s", word);
@@ -121,6 +251,10 @@ static const struct {
 	{ "auxv", write_auxv },
 	{ "maps", write_maps },
 	{ "stat", write_stat },
+	{ "smaps", write_smaps },
+	{ "status", write_status },
+	{ "statm", write_statm },
+	{ "limits", write_limits },
 };
 
 /* "/proc/self/x", "/proc/thread-self/x" or "/proc/<pid>/x": x, else NULL. */
@@ -179,6 +313,9 @@ int proc_open(struct linux_task *t, const char *path, int flags)
 		int fd = open(t->p->exe, flags & ~(O_CREAT | O_NOFOLLOW));
 		return fd < 0 ? -errno : fd;
 	}
+	/* of a thread: only the host's speaks of it */
+	if (!strncmp(path, "/proc/t", 7) && !strcmp(name, "status"))
+		return PROC_NOT_OURS;
 	for (size_t i = 0; i < ARRAY_LEN(self_files); i++)
 		if (!strcmp(name, self_files[i].name))
 			return text_file(t, name, self_files[i].write, flags);

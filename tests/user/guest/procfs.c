@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "check.h"
@@ -84,6 +85,25 @@ int main(int argc, char **argv)
 	int pid;
 	CHECK(sscanf(buf, "%d (procfs", &pid) == 1 && pid == getpid());
 
+	/* sizes are the program's, not metic's */
+	unsigned long pages, kb;
+	slurp("/proc/self/statm");
+	CHECK(sscanf(buf, "%lu", &pages) == 1 && pages > 10);
+	CHECK(pages < 100000);
+	slurp("/proc/self/status");
+	CHECK(!strncmp(buf, "Name:\tprocfs", 12));
+	CHECK(strstr(buf, "Threads:\t1\n"));
+	CHECK(sscanf(strstr(buf, "VmSize:"), "VmSize: %lu", &kb) == 1);
+	CHECK(kb == 4 * pages);
+	struct rlimit lim = { 1ul << 33, 1ul << 34 };
+	CHECK(setrlimit(RLIMIT_AS, &lim) == 0);
+	slurp("/proc/self/limits");
+	CHECK(strstr(buf,
+	    "Max address space         8589934592           "
+	    "17179869184          bytes"));
+	slurp("/proc/self/smaps");
+	CHECK(strstr(buf, "[stack]") && strstr(buf, "Rss:"));
+	CHECK(strstr(buf, exe) && !strstr(buf, "/metic"));
 	void *heap = sbrk(0);
 	CHECK(sbrk(4096) == heap);
 	check_map(&heap, "rw-p", "[stack]");

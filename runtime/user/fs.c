@@ -109,18 +109,22 @@ static i64 open_without_links(struct linux_task *t, const u64 a[6])
 
 /*
  * With RESOLVE_BENEATH and RESOLVE_IN_ROOT the path means something only
- * below dirfd, so the sysroot has no say in it.
+ * below dirfd, so the sysroot has no say in it; nor in a relative path that
+ * must stay in the file system where it starts.
  */
 i64 sys_openat2(struct linux_task *t, const u64 a[6])
 {
 	struct open_how how;
-	char host[PATH_MAX];
+	char host[PATH_MAX], first = 0;
 	int fd = PROC_NOT_OURS;
 	u64 b[6];
 	i64 r;
 
 	if (a[3] < sizeof(how) || guest_get(t, how, a[2]) ||
 	    (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+		return host_wait(t, SYS_openat2, a);
+	if ((how.resolve & RESOLVE_NO_XDEV) &&
+	    (guest_get(t, first, a[1]) || first != '/'))
 		return host_wait(t, SYS_openat2, a);
 	if (t->p->cfg.sysroot && (how.resolve & RESOLVE_NO_SYMLINKS))
 		return open_without_links(t, a);

@@ -2,15 +2,16 @@
  * path.c - where a guest path lies on the host.
  *
  * With a sysroot the guest sees a union: a name that exists under the
- * sysroot is found there, any other on the host. Symbolic links inside the
- * sysroot are resolved here, because their absolute targets mean the guest's
- * root. A name that exists nowhere belongs where its directory was found, so
- * that new files appear in the directory that the guest lists. Directories
+ * sysroot is found there, any other on the host. Symbolic links are resolved
+ * here, because their absolute targets mean the guest's root, wherever the
+ * link lies; only those below /proc, /sys and /dev are the kernel's. A name
+ * that exists nowhere belongs where its directory was found, so that new
+ * files appear in the directory that the guest lists. Directories
  * that are the kernel's or shared with host programs (host_dirs) always are
  * the host's.
  *
  * Relative paths are the host's business, unless the directory they start
- * from lies in the sysroot.
+ * from lies in the sysroot or there is a link on the way.
  *
  * A walk costs a system call for each component, so each task remembers where
  * directories were found. What it remembers is used only when one stat shows
@@ -20,15 +21,18 @@
  * is walked again. The file itself is never remembered.
  */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/user/linux.h"
+#include "runtime/user/path.h"
 
 #define LINKS_MAX 40 /* as Linux */
 
+#define KERNEL_DIRS 3 /* the first ones: their links may be no names */
 static const char *const host_dirs[] = { "/proc", "/sys", "/dev", "/run",
 	"/tmp" };
 
@@ -37,6 +41,7 @@ struct walk {
 	char done[PATH_MAX]; /* "" or "/a/b" */
 	char rest[PATH_MAX];
 	unsigned links;
+	bool outside; /* `done` is the host's, not in the sysroot */
 };
 
 i64 guest_string(struct linux_task *t, char *buf, gva_t gva, size_t n)
@@ -50,15 +55,26 @@ i64 guest_string(struct linux_task *t, char *buf, gva_t gva, size_t n)
 	return len;
 }
 
-static bool is_host_dir(const char *path)
+/* Whether path is one of the first `ndirs` of host_dirs, or below. */
+static bool is_below(const char *path, size_t ndirs)
 {
-	for (size_t i = 0; i < ARRAY_LEN(host_dirs); i++) {
+	for (size_t i = 0; i < ndirs; i++) {
 		size_t n = strlen(host_dirs[i]);
 		if (!strncmp(path, host_dirs[i], n) &&
 		    (path[n] == 0 || path[n] == '/'))
 			return true;
 	}
 	return false;
+}
+
+bool path_is_host(const char *path)
+{
+	return is_below(path, ARRAY_LEN(host_dirs));
+}
+
+bool path_is_kernels(const char *path)
+{
+	return is_below(path, KERNEL_DIRS);
 }
 
 /* a, b and c joined into out, which may be one of them, or -ENAMETOOLONG. */
@@ -103,8 +119,10 @@ static int follow(struct walk *w, const char *at)
 	target[n] = 0;
 	if (++w->links > LINKS_MAX)
 		return -ELOOP;
-	if (target[0] == '/')
+	if (target[0] == '/') {
 		w->done[0] = 0;
+		w->outside = false;
+	}
 	return join(w->rest, target, w->rest, "");
 }
 
@@ -112,13 +130,51 @@ static void walk_start(struct walk *w)
 {
 	w->done[0] = w->rest[0] = 0;
 	w->links = 0;
+	w->outside = false;
 }
 
 /*
- * Walk w->rest through the sysroot. 1: all of it exists there (w->done);
+ * A link in a directory that everybody may write to is followed by some users
+ * only (protected_symlinks): that is for the kernel to say.
+ */
+static bool kernel_may_refuse(const char *dir, const struct stat *link)
+{
+	struct stat st;
+
+	return stat(*dir ? dir : "/", &st) == 0 &&
+	    (st.st_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH) &&
+	    link->st_uid != geteuid() && link->st_uid != st.st_uid;
+}
+
+/*
+ * Look at `name` in w->done: 1, what it is, and `at` is where; 0: that is
+ * nowhere, or the kernel's business.
+ */
+static int walk_look(const char *root, struct walk *w, const char *name,
+    char at[PATH_MAX], struct stat *st)
+{
+	char guest[PATH_MAX];
+	int r = join(guest, w->done, "/", name);
+
+	if (r == 0)
+		r = join(at, root, guest, "");
+	if (r < 0)
+		return r;
+	if (!w->outside && !path_is_host(guest) && lstat(at, st) == 0)
+		return 1;
+	if (path_is_kernels(guest) || lstat(guest, st) < 0 ||
+	    (S_ISLNK(st->st_mode) && kernel_may_refuse(w->done, st)))
+		return 0;
+	w->outside = true;
+	memcpy(at, guest, strlen(guest) + 1);
+	return 1;
+}
+
+/*
+ * Walk w->rest through the guest's tree. 1: all of it exists (w->done);
  * 0: it does not, w->done is what does and w->rest what remains; or -errno.
  */
-static int walk_sysroot(const char *root, struct walk *w, bool follow_last)
+static int walk_tree(const char *root, struct walk *w, bool follow_last)
 {
 	char name[NAME_MAX + 2], at[PATH_MAX];
 	bool last;
@@ -131,61 +187,88 @@ static int walk_sysroot(const char *root, struct walk *w, bool follow_last)
 			char *slash = strrchr(w->done, '/');
 			if (slash)
 				*slash = 0;
+			w->outside = false; /* to be seen again */
+			if (w->done[0] &&
+			    (path_is_host(w->done) ||
+				(join(at, root, w->done, "") == 0 &&
+				    lstat(at, &st) < 0)))
+				w->outside = true;
 			continue;
 		}
-		int r = join(at, root, w->done, "/");
+		int r = walk_look(root, w, name, at, &st);
 		if (r == 0)
-			r = join(at, at, name, "");
-		if (r < 0)
-			return r;
-		if (is_host_dir(at + strlen(root)) || lstat(at, &st) < 0) {
-			r = join(w->rest, "/", name, w->rest);
-			return r;
-		}
-		if (S_ISLNK(st.st_mode) && (!last || follow_last)) {
+			return join(w->rest, "/", name, w->rest);
+		if (r > 0 && S_ISLNK(st.st_mode) && (!last || follow_last))
 			r = follow(w, at);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		r = join(w->done, w->done, "/", name);
+		else if (r > 0)
+			r = join(w->done, w->done, "/", name);
+		else
+			return r;
 		if (r < 0)
 			return r;
 	}
 	return 1;
 }
 
+/* Open `host`, in vain as a rule, without following a link: 0 or errno. */
+static int try_without_links(int dirfd, const char *host)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS };
+	long fd = syscall(SYS_openat2, dirfd, host, &how, sizeof(how));
+
+	if (fd < 0)
+		return errno;
+	close((int)fd);
+	return 0;
+}
+
+/* A name that nobody has is asked for there, so nothing is opened. */
+bool path_has_no_links(int dirfd, const char *host)
+{
+	char inside[PATH_MAX];
+
+	if (join(inside, host, "/\1", "") < 0)
+		return false;
+	switch (try_without_links(dirfd, inside)) {
+	case 0:
+	case ENOENT:
+	case ENOTDIR:
+	case EACCES: return true;
+	default: return false;
+	}
+}
+
+bool path_is_absent(const char *host)
+{
+	return try_without_links(AT_FDCWD, host) == ENOENT;
+}
+
 /* --- directories that were found before ---------------------------------- */
 
-#define DIR_BITS 5 /* 2^5 are remembered by a task */
-#define DIR_MAX 248 /* longest directory name worth it */
+struct path_dirs *path_memory(struct linux_task *t)
+{
+	if (!t->paths)
+		t->paths = calloc(1, sizeof(*t->paths));
+	return t->paths;
+}
 
-struct path_dir {
-	dev_t dev;
-	ino_t ino; /* 0: nothing remembered */
-	char guest[DIR_MAX]; /* as asked for */
-	char found[DIR_MAX]; /* without links, below the sysroot */
-};
+u32 path_hash(const char *s, size_t n)
+{
+	u32 h = 2166136261u;
 
-struct path_dirs {
-	struct path_dir dir[1 << DIR_BITS];
-};
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (u8)s[i]) * 16777619u;
+	return h * 0x9e3779b1u;
+}
 
 /* The place of the n bytes of `dir` in this thread's memory, or NULL. */
 static struct path_dir *dir_slot(const char *dir, size_t n)
 {
 	struct linux_task *t = linux_current();
-	u32 h = 2166136261u;
+	struct path_dirs *m = t && n < DIR_MAX ? path_memory(t) : NULL;
 
-	if (!t || n >= DIR_MAX)
-		return NULL;
-	if (!t->paths)
-		t->paths = calloc(1, sizeof(*t->paths));
-	if (!t->paths)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (u8)dir[i]) * 16777619u;
-	return &t->paths->dir[(h * 0x9e3779b1u) >> (32 - DIR_BITS)];
+	return m ? &m->dir[path_hash(dir, n) >> (32 - DIR_BITS)] : NULL;
 }
 
 /* Walk to the directory and remember it in d; false: it is not that simple. */
@@ -199,10 +282,11 @@ static bool dir_find(
 	walk_start(&w);
 	d->ino = 0;
 	memcpy(w.rest, dir, strlen(dir) + 1);
-	if (walk_sysroot(root, &w, true) != 1 || strlen(w.done) >= DIR_MAX ||
-	    join(host, root, w.done, "") < 0 || stat(host, &real) < 0 ||
-	    stat(at, &seen) < 0 || !S_ISDIR(real.st_mode) ||
-	    real.st_dev != seen.st_dev || real.st_ino != seen.st_ino)
+	if (walk_tree(root, &w, true) != 1 || w.outside ||
+	    strlen(w.done) >= DIR_MAX || join(host, root, w.done, "") < 0 ||
+	    stat(host, &real) < 0 || stat(at, &seen) < 0 ||
+	    !S_ISDIR(real.st_mode) || real.st_dev != seen.st_dev ||
+	    real.st_ino != seen.st_ino)
 		return false;
 	snprintf(d->guest, sizeof(d->guest), "%s", dir);
 	snprintf(d->found, sizeof(d->found), "%s", w.done);
@@ -226,7 +310,7 @@ static bool found_before(
 	struct stat st;
 
 	if (!*name || !strcmp(name, ".") || strstr(path, "..") ||
-	    strlen(name) > NAME_MAX || is_host_dir(path))
+	    strlen(name) > NAME_MAX || path_is_host(path))
 		return false;
 	if (n == 0)
 		return join(found, path, "", "") == 0;
@@ -242,14 +326,14 @@ static bool found_before(
 		if (!dir_find(root, at, dir, d))
 			return false;
 	}
-	return join(found, d->found, "/", name) == 0 && !is_host_dir(found);
+	return join(found, d->found, "/", name) == 0 && !path_is_host(found);
 }
 
 /* A name that means the same to the host, from wherever it starts. */
 static bool single_name(const char *path, char out[PATH_MAX])
 {
 	return path[0] && !strchr(path, '/') && strcmp(path, "..") != 0 &&
-	    join(out, "/", path, "") == 0 && !is_host_dir(out) &&
+	    join(out, "/", path, "") == 0 && !path_is_host(out) &&
 	    join(out, path, "", "") == 0;
 }
 
@@ -257,7 +341,7 @@ bool path_below(struct linux_process *p, const char *path, char out[PATH_MAX])
 {
 	if (path[0] != '/')
 		return single_name(path, out);
-	return !strstr(path, "..") && !is_host_dir(path) &&
+	return !strstr(path, "..") && !path_is_host(path) &&
 	    join(out, p->cfg.sysroot, path, "") == 0;
 }
 
@@ -272,18 +356,6 @@ bool path_quick(struct linux_process *p, const char *path, char out[PATH_MAX])
 }
 
 /* --- translation --------------------------------------------------------- */
-
-/* What was looked for as `host`, a path without links, is not in root. */
-static int not_in_sysroot(
-    const char *root, const char *host, bool in_dir, char out[PATH_MAX])
-{
-	struct stat st;
-
-	if (is_host_dir(host) || lstat(host, &st) == 0)
-		return join(out, host, "", "");
-	/* Nowhere: it belongs to its directory, if that is in the sysroot. */
-	return join(out, in_dir ? root : "", host, "");
-}
 
 /*
  * The link `at` was found as `link`, a path without links before the last
@@ -316,22 +388,27 @@ static int translate_slowly(
 {
 	struct walk w;
 	char host[PATH_MAX];
+	struct stat st;
 	size_t n = strlen(path);
 	bool slash = n > 1 && path[n - 1] == '/';
 
 	walk_start(&w);
 	memcpy(w.rest, path, n + 1);
-	int r = walk_sysroot(root, &w, slash || !(flags & PATH_NOFOLLOW));
+	int r = walk_tree(root, &w, slash || !(flags & PATH_NOFOLLOW));
 	if (r < 0)
 		return r;
+	const char *in = w.outside ? "" : root;
 	if (r == 1)
-		return join(out, root, w.done, slash || !w.done[0] ? "/" : "");
+		return join(out, in, w.done, slash || !w.done[0] ? "/" : "");
 	r = join(host, w.done, w.rest, "");
 	if (r < 0)
 		return r;
+	/* Nowhere: it belongs to its directory, if that is in the sysroot. */
 	const char *s = w.rest + strspn(w.rest, "/");
 	bool deeper = strchr(s, '/') && s[strcspn(s, "/") + 1] != 0;
-	return not_in_sysroot(root, host, !deeper, out);
+	if (deeper || path_is_host(host) || lstat(host, &st) == 0)
+		in = "";
+	return join(out, in, host, "");
 }
 
 static int translate_absolute(
@@ -343,14 +420,22 @@ static int translate_absolute(
 
 	if (strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
+	if (path_is_host(path) && !strstr(path, "..") &&
+	    (path_is_kernels(path) || path_has_no_links(AT_FDCWD, path)))
+		return join(out, path, "", "");
 	for (int links = 0; r == 0; links++) {
 		if (!found_before(root, path, found))
 			return translate_slowly(root, path, out, flags);
 		r = join(out, root, found, "");
 		if (r < 0)
 			return r;
-		if (lstat(out, &st) < 0)
-			return not_in_sysroot(root, found, true, out);
+		if (lstat(out, &st) < 0) {
+			if (!path_has_no_links(AT_FDCWD, found))
+				return translate_slowly(root, path, out, flags);
+			/* Nowhere: it belongs to its directory. */
+			return lstat(found, &st) < 0 ? 0 :
+						       join(out, found, "", "");
+		}
 		if (!S_ISLNK(st.st_mode) || (flags & PATH_NOFOLLOW))
 			return 0;
 		if (links == LINKS_MAX)
@@ -362,46 +447,53 @@ static int translate_absolute(
 	return r;
 }
 
-/* The absolute guest path of a relative one, if it starts in the sysroot. */
-static bool relative_in_sysroot(const struct linux_process *p, int dirfd,
+/*
+ * The absolute guest path of a relative one: 1 if it starts in the sysroot,
+ * 0 if it starts outside, -1 if that cannot be said or the kernel knows best.
+ */
+static int absolute_of(const struct linux_process *p, int dirfd,
     const char *path, char out[PATH_MAX])
 {
 	char link[32], dir[PATH_MAX];
-	size_t n = strlen(p->cfg.sysroot);
+	size_t n = strlen(p->cfg.sysroot), in = 0;
 	ssize_t k;
 
 	if (dirfd == AT_FDCWD) {
 		if (!getcwd(dir, sizeof(dir)))
-			return false;
+			return -1;
 	} else {
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
 		k = readlink(link, dir, sizeof(dir) - 1);
 		if (k <= 0)
-			return false;
+			return -1;
 		dir[k] = 0;
 	}
-	if (strncmp(dir, p->cfg.sysroot, n) != 0 ||
-	    (dir[n] != '/' && dir[n] != 0))
-		return false;
-	return join(out, dir + n, "/", path) == 0;
+	if (strncmp(dir, p->cfg.sysroot, n) == 0 &&
+	    (dir[n] == '/' || dir[n] == 0))
+		in = n;
+	if ((!in && (dir[0] != '/' || path_is_kernels(dir))) ||
+	    join(out, dir + in, "/", path) < 0)
+		return -1;
+	return in != 0;
 }
 
 int path_translate(struct linux_process *p, int dirfd, const char *path,
     char out[PATH_MAX], unsigned flags)
 {
 	char abs[PATH_MAX];
+	const char *root = p->cfg.sysroot;
 
 	if (!path[0]) {
 		out[0] = 0;
 		return flags & PATH_EMPTY ? 0 : -ENOENT;
 	}
-	if (p->cfg.sysroot) {
-		if (path[0] == '/')
-			return translate_absolute(
-			    p->cfg.sysroot, path, out, flags);
-		if (relative_in_sysroot(p, dirfd, path, abs))
-			return translate_absolute(
-			    p->cfg.sysroot, abs, out, flags);
+	if (root && path[0] == '/')
+		return translate_absolute(root, path, out, flags);
+	if (root) {
+		int in = absolute_of(p, dirfd, path, abs);
+
+		if (in == 1 || (in == 0 && !path_has_no_links(dirfd, path)))
+			return translate_absolute(root, abs, out, flags);
 	}
 	return join(out, path, "", "");
 }

@@ -361,7 +361,10 @@ static i64 put_info(struct linux_task *t, gva_t at, const siginfo_t *si, i64 r)
 	return at && guest_write(t, at, si, n) ? -EFAULT : r;
 }
 
-/* (idtype, id, siginfo, options, rusage) */
+/*
+ * (idtype, id, siginfo, options, rusage). The kernel fills in zeros when it
+ * fails, so EFAULT hides other errors.
+ */
 i64 sys_waitid(struct linux_task *t, const u64 a[6])
 {
 	struct ptrace_tracer *tr = t->p->tracer;
@@ -373,8 +376,10 @@ i64 sys_waitid(struct linux_task *t, const u64 a[6])
 	for (;;) {
 		si.si_pid = 0;
 		i64 r = host_wait(t, SYS_waitid, b);
-		if (r < 0)
+		if (r <= SYS_RESTART || r == -EFAULT)
 			return r;
+		if (r < 0)
+			return put_info(t, a[2], &si, r);
 		bool seen = true,
 		     stop = si.si_pid &&
 		    (si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED);

@@ -7,9 +7,11 @@
 #include "runtime/user/convert.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/path.h"
 
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/sysmacros.h>
 
 /* --- struct stat --------------------------------------------------------- */
 
@@ -34,47 +36,25 @@ i64 sys_fstat(struct linux_task *t, const u64 a[6])
 }
 
 /*
- * The host path to be tried first, see path_quick: b becomes a with the path
- * in place and links not followed.
+ * A call that looks at one file: a[1] is its path, a[flags_at] has
+ * AT_SYMLINK_NOFOLLOW, and what was found is told by `seen`.
  */
-static bool try_first(struct linux_task *t, const u64 a[6], unsigned flags_at,
-    char host[PATH_MAX], u64 b[6])
-{
-	char guest[PATH_MAX];
+struct look {
+	long nr;
+	unsigned flags_at;
+	void (*seen)(const u64 a[6], struct stat *st);
+};
 
-	if (!t->p->cfg.sysroot ||
-	    guest_string(t, guest, a[1], sizeof(guest)) < 0 ||
-	    !path_quick(t->p, guest, host))
-		return false;
-	memcpy(b, a, 6 * sizeof(b[0]));
-	b[1] = (u64)(uintptr_t)host;
-	b[flags_at] |= AT_SYMLINK_NOFOLLOW;
-	return true;
-}
-
-/*
- * What was tried is not in the sysroot, though its directory is: then the
- * host's file, if there is one, is meant, and nothing is nowhere. True: b
- * asks for that.
- */
-static bool try_host(struct linux_task *t, i64 err, const u64 a[6],
-    unsigned flags_at, const char *tried, u64 b[6])
-{
-	if (err != -ENOENT || tried[0] != '/')
-		return false;
-	b[1] = (u64)(uintptr_t)(tried + strlen(t->p->cfg.sysroot));
-	b[flags_at] = a[flags_at];
-	return true;
-}
-
-/* As asked for, its path translated: for what was not found by trying. */
+/* As asked for, its path translated into `host`. */
 static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
-    unsigned flags_at, char host[PATH_MAX], u64 b[6])
+    unsigned flags_at, char host[PATH_MAX])
 {
 	unsigned f = PATH_EMPTY | PATH_LEAVE;
+	u64 b[6];
 	int r;
 
-	memcpy(b, a, 6 * sizeof(b[0]));
+	memcpy(b, a, sizeof(b));
+	host[0] = 0;
 	if (a[flags_at] & AT_SYMLINK_NOFOLLOW)
 		f |= PATH_NOFOLLOW;
 	if (t->p->cfg.sysroot) {
@@ -87,47 +67,109 @@ static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
 	return host_wait(t, nr, b);
 }
 
-i64 sys_newfstatat(struct linux_task *t, const u64 a[6])
+/* The call with another path, not following a link at its end if `stay`. */
+static i64 call_with(struct linux_task *t, const struct look *l, const u64 a[6],
+    const char *host, bool stay, struct stat *st)
 {
-	char host[PATH_MAX];
-	struct stat st;
-	u64 c[6] = { a[0], a[1], (u64)(uintptr_t)&st, a[3] }, b[6];
-	i64 r;
-
-	if (try_first(t, c, 3, host, b)) {
-		r = host_call(SYS_newfstatat, b);
-		if (r == 0 &&
-		    (!S_ISLNK(st.st_mode) || (a[3] & AT_SYMLINK_NOFOLLOW)))
-			return put_stat(t, a[2], &st);
-		if (try_host(t, r, c, 3, host, b)) {
-			r = host_wait(t, SYS_newfstatat, b);
-			return r < 0 ? r : put_stat(t, a[2], &st);
-		}
-	}
-	r = call_translated(t, SYS_newfstatat, c, 3, host, b);
-	return r < 0 ? r : put_stat(t, a[2], &st);
-}
-
-i64 sys_statx(struct linux_task *t, const u64 a[6])
-{
-	char host[PATH_MAX];
-	struct statx st;
 	u64 b[6];
 	i64 r;
 
-	if (try_first(t, a, 2, host, b)) {
-		b[3] |= STATX_TYPE;
-		b[4] = (u64)(uintptr_t)&st;
-		r = host_call(SYS_statx, b);
-		if (r == 0 &&
-		    (!S_ISLNK(st.stx_mode) || (a[2] & AT_SYMLINK_NOFOLLOW)))
-			return guest_put(t, a[4], st);
-		b[3] = a[3];
-		b[4] = a[4];
-		if (try_host(t, r, a, 2, host, b))
-			return host_wait(t, SYS_statx, b);
+	memcpy(b, a, sizeof(b));
+	b[1] = (u64)(uintptr_t)host;
+	if (stay)
+		b[l->flags_at] |= AT_SYMLINK_NOFOLLOW;
+	r = host_wait(t, l->nr, b);
+	if (r == 0)
+		l->seen(a, st);
+	return r;
+}
+
+/*
+ * The call with a sysroot: first where the path led before, then where its
+ * directory is, then by looking the path up. The results are metic's own
+ * until the last step.
+ */
+static i64 look(struct linux_task *t, const struct look *l, const u64 a[6])
+{
+	bool follow = !(a[l->flags_at] & AT_SYMLINK_NOFOLLOW);
+	char guest[PATH_MAX], host[PATH_MAX];
+	struct path_known *k;
+	struct stat st;
+	i64 r;
+
+	if (!t->p->cfg.sysroot ||
+	    guest_string(t, guest, a[1], sizeof(guest)) < 0)
+		return call_translated(t, l->nr, a, l->flags_at, host);
+	switch (path_guess(t, guest, follow, host, &k)) {
+	case PATH_ABSENT: return -ENOENT;
+	case PATH_ASK:
+		r = call_with(t, l, a, host, false, &st);
+		if (path_holds(k, r, &st))
+			return r;
+		break;
+	default: break;
 	}
-	return call_translated(t, SYS_statx, a, 2, host, b);
+	if (path_quick(t->p, guest, host)) {
+		r = call_with(t, l, a, host, true, &st);
+		if (r == 0 && !(S_ISLNK(st.st_mode) && follow)) {
+			path_learn(t, guest, follow, host, &st);
+			return r;
+		}
+		/* Its directory is there, so only the host's can be meant. */
+		const char *other = host + strlen(t->p->cfg.sysroot);
+		if (r == -ENOENT && guest[0] == '/' &&
+		    path_has_no_links(AT_FDCWD, other)) {
+			r = call_with(t, l, a, other, false, &st);
+			if (r == 0 || r == -ENOENT)
+				path_learn(
+				    t, guest, follow, other, r ? NULL : &st);
+			return r;
+		}
+	}
+	r = call_translated(t, l->nr, a, l->flags_at, host);
+	if (r == 0)
+		l->seen(a, &st);
+	if (r == 0 || r == -ENOENT)
+		path_learn(t, guest, follow, host, r ? NULL : &st);
+	return r;
+}
+
+static void seen_by_stat(const u64 a[6], struct stat *st)
+{
+	memcpy(st, (const void *)(uintptr_t)a[2], sizeof(*st));
+}
+
+i64 sys_newfstatat(struct linux_task *t, const u64 a[6])
+{
+	static const struct look by_stat = { SYS_newfstatat, 3, seen_by_stat };
+	struct stat st;
+	const u64 b[6] = { a[0], a[1], (u64)(uintptr_t)&st, a[3] };
+	i64 r = look(t, &by_stat, b);
+
+	return r < 0 ? r : put_stat(t, a[2], &st);
+}
+
+static void seen_by_statx(const u64 a[6], struct stat *st)
+{
+	const struct statx *x = (const void *)(uintptr_t)a[4];
+
+	st->st_dev = makedev(x->stx_dev_major, x->stx_dev_minor);
+	st->st_ino = x->stx_ino;
+	st->st_mode = x->stx_mode;
+	st->st_nlink = x->stx_nlink;
+}
+
+/* What is not asked for need not be filled in, but may be. */
+i64 sys_statx(struct linux_task *t, const u64 a[6])
+{
+	static const struct look by_statx = { SYS_statx, 2, seen_by_statx };
+	struct statx st;
+	u64 b[6] = { a[0], a[1], a[2], a[3], (u64)(uintptr_t)&st };
+	i64 r;
+
+	b[3] |= STATX_TYPE | STATX_MODE | STATX_INO | STATX_NLINK;
+	r = look(t, &by_statx, b);
+	return r < 0 ? r : guest_put(t, a[4], st);
 }
 
 /* --- paths with rules of their own --------------------------------------- */
@@ -136,11 +178,10 @@ i64 sys_statx(struct linux_task *t, const u64 a[6])
 i64 sys_utimensat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX];
-	u64 b[6];
 
 	if (!a[1])
 		return host_call(SYS_utimensat, a);
-	return call_translated(t, SYS_utimensat, a, 3, host, b);
+	return call_translated(t, SYS_utimensat, a, 3, host);
 }
 
 /*

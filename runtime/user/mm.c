@@ -26,18 +26,23 @@ static int host_prot(int prot)
 	return h;
 }
 
-/* Drop translations of [start, end) if any of it was executable. */
-static void drop_code(struct linux_process *p, gva_t start, gva_t end)
+/*
+ * Drop translations of [start, end) if any of it was executable: true. They
+ * can be made again until the record says otherwise, so once that is done
+ * they are dropped once more.
+ */
+static bool drop_code(struct linux_process *p, gva_t start, gva_t end)
 {
 	struct map_range r;
 	for (gva_t a = start; map_next(&p->vm->map, a, &r); a = r.end) {
 		if (r.start >= end)
-			return;
+			return false;
 		if (r.prot & MAP_PROT_X) {
 			exec_invalidate(p->vm, start, end, false);
-			return;
+			return true;
 		}
 	}
+	return false;
 }
 
 /*
@@ -135,7 +140,7 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 {
 	char buf[PATH_MAX];
 	bool noreplace = (flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE;
-	bool over = (flags & MAP_FIXED) && !noreplace;
+	bool over = (flags & MAP_FIXED) && !noreplace, code = false;
 
 	if (!limits_allow(
 		p, len, is_data(prot, flags), addr, over ? addr + len : 0))
@@ -144,7 +149,7 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		int r = claim(p, addr, addr + len);
 		if (r)
 			return r;
-		drop_code(p, addr, addr + len);
+		code = drop_code(p, addr, addr + len);
 	}
 	/* The host's own stack growth and 32-bit area are not the guest's. */
 	int hflags = flags & ~(MAP_GROWSDOWN | MAP_32BIT);
@@ -174,6 +179,8 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		map_clear(&p->vm->map, r.start, r.end);
 		return -ENOMEM;
 	}
+	if (code)
+		exec_invalidate(p->vm, r.start, r.end, false);
 	if (prot & PROT_EXEC) {
 		fresh_code(p, r.start, r.end);
 		if (!r.shared && fd >= 0 && !(flags & MAP_ANONYMOUS))
@@ -221,7 +228,7 @@ static int unmap_locked(struct linux_process *p, gva_t start, gva_t end)
 	struct map_range r;
 	int err = 0;
 
-	drop_code(p, start, end);
+	bool code = drop_code(p, start, end);
 	for (gva_t a = start;
 	     map_next_run(&p->vm->map, a, end, &r) && r.start < end;
 	     a = r.end) {
@@ -234,6 +241,8 @@ static int unmap_locked(struct linux_process *p, gva_t start, gva_t end)
 		if (err)
 			break;
 	}
+	if (code)
+		exec_invalidate(p->vm, start, end, false);
 	return err;
 }
 
@@ -274,6 +283,8 @@ static int protect_locked(
 		int e = map_protect(&p->vm->map, a, hi, prot & 7);
 		if (e)
 			return e;
+		if (r.prot & MAP_PROT_X)
+			exec_invalidate(p->vm, a, hi, false);
 		if ((prot & PROT_EXEC) && !(r.prot & MAP_PROT_X))
 			fresh_code(p, a, hi);
 	}
@@ -361,8 +372,10 @@ static i64 remap_locked(struct linux_process *p, gva_t old, u64 old_len,
 	r.start = (gva_t)got;
 	r.end = r.start + new_len;
 	int err = map_set(&p->vm->map, &r);
-	if (r.prot & MAP_PROT_X)
+	if (r.prot & MAP_PROT_X) {
+		exec_invalidate(p->vm, old, old_end, false);
 		fresh_code(p, r.start, r.end);
+	}
 	return err ? err : (i64)r.start;
 }
 

@@ -492,8 +492,12 @@ int path_translate(struct linux_process *p, int dirfd, const char *path,
 	if (root) {
 		int in = absolute_of(p, dirfd, path, abs);
 
-		if (in == 1 || (in == 0 && !path_has_no_links(dirfd, path)))
+		if (in == 1)
 			return translate_absolute(root, abs, out, flags);
+		/* What is wrong with it, the host says in its turn. */
+		if (in == 0 && !path_has_no_links(dirfd, path) &&
+		    translate_absolute(root, abs, out, flags) == 0)
+			return 0;
 	}
 	return join(out, path, "", "");
 }

@@ -54,7 +54,7 @@ PYTHON = """test_array test_ast test_asyncio test_builtin test_bz2 test_capi
     test_socketserver test_sort test_sqlite3 test_ssl test_stat
     test_statistics test_strtod test_struct test_subprocess test_sys
     test_syslog test_tarfile test_tempfile test_thread
-    test_thread_local_bytes test_threading test_threadsignals test_time
+    test_threading test_threadsignals test_time
     test_timeout test_tokenize test_urllib test_uuid test_venv test_wait3
     test_wait4 test_xml_etree test_zipfile test_zlib"""
 

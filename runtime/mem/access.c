@@ -36,15 +36,32 @@ ANY_ADDRESS bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n)
 	return true;
 }
 
-ANY_ADDRESS bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
+ANY_ADDRESS static bool write_whole(
+    struct vcpu *v, gva_t dst, const void *src, size_t n)
 {
-	if (!n)
-		return true;
-	if (!in_window(v, dst, n) || !fault_guard(v))
+	if (!fault_guard(v))
 		return false;
 	memcpy(mem_host(v, dst), src, n);
 	fault_unguard(v);
 	return true;
+}
+
+bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
+{
+	if (!n)
+		return true;
+	if (!in_window(v, dst, n))
+		return false;
+	if (write_whole(v, dst, src, n))
+		return true;
+	/* As the kernel does: what precedes the fault is written. */
+	const u8 *from = src;
+	for (size_t k; n; dst += k, from += k, n -= k) {
+		k = MIN(n, HOST_PAGE - (size_t)(dst & (HOST_PAGE - 1)));
+		if (!write_whole(v, dst, from, k))
+			break;
+	}
+	return false;
 }
 
 ANY_ADDRESS bool mem_zero(struct vcpu *v, gva_t dst, size_t n)

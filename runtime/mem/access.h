@@ -14,7 +14,10 @@ struct vcpu;
 
 /* Host address of a guest address; no check. */
 void *mem_host(struct vcpu *v, gva_t a);
-/* Copy n bytes out of or into guest memory; false if any byte faults. */
+/*
+ * Copy n bytes out of or into guest memory; false if any byte faults: the
+ * pages before it have then been written.
+ */
 bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n);
 bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n);
 bool mem_zero(struct vcpu *v, gva_t dst, size_t n);

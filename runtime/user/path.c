@@ -42,6 +42,7 @@ struct walk {
 	char rest[PATH_MAX];
 	unsigned links;
 	bool outside; /* `done` is the host's, not in the sysroot */
+	bool must_be_dir; /* the path, or its last link, ends in / or /. */
 };
 
 i64 guest_string(struct linux_task *t, char *buf, gva_t gva, size_t n)
@@ -98,8 +99,10 @@ static bool next_component(struct walk *w, char name[NAME_MAX + 2], bool *last)
 {
 	char *s = w->rest + strspn(w->rest, "/");
 	size_t n = strcspn(s, "/");
-	if (n == 0)
+	if (n == 0) {
+		w->must_be_dir |= s != w->rest;
 		return false;
+	}
 	if (n > NAME_MAX)
 		n = NAME_MAX + 1; /* the host will say ENAMETOOLONG */
 	memcpy(name, s, n);
@@ -130,7 +133,7 @@ static void walk_start(struct walk *w)
 {
 	w->done[0] = w->rest[0] = 0;
 	w->links = 0;
-	w->outside = false;
+	w->outside = w->must_be_dir = false;
 }
 
 /*
@@ -181,8 +184,10 @@ static int walk_tree(const char *root, struct walk *w, bool follow_last)
 
 	while (next_component(w, name, &last)) {
 		struct stat st;
-		if (!strcmp(name, "."))
+		if (!strcmp(name, ".")) {
+			w->must_be_dir |= last;
 			continue;
+		}
 		if (!strcmp(name, "..")) {
 			char *slash = strrchr(w->done, '/');
 			if (slash)
@@ -399,7 +404,8 @@ static int translate_slowly(
 		return r;
 	const char *in = w.outside ? "" : root;
 	if (r == 1)
-		return join(out, in, w.done, slash || !w.done[0] ? "/" : "");
+		return join(
+		    out, in, w.done, w.must_be_dir || !w.done[0] ? "/" : "");
 	r = join(host, w.done, w.rest, "");
 	if (r < 0)
 		return r;

@@ -55,7 +55,10 @@ int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap)
 	return err;
 }
 
-/* An image that the new mapping [start, end) covers, or a free one. */
+/*
+ * An image that the new mapping [start, end) covers, or a free one. The
+ * mapping has been made: what was translated there is dead already.
+ */
 static struct image *place_for(struct persist *p, gva_t start, gva_t end)
 {
 	for (u32 i = 0; i < p->nimages; i++) {
@@ -77,7 +80,6 @@ void exec_cache_image(
 	if (!ex->persist || !store_file_open(&f, &ex->persist->store, fd))
 		return;
 	pthread_mutex_lock(&ex->lock);
-	persist_save(ex); /* while its blocks still have their image */
 	struct image *im = place_for(ex->persist, start, end);
 	if (im)
 		*im = (struct image){

@@ -1,8 +1,10 @@
 /*
  * fp.c - every F and D instruction, bits and flags, against the oracle.
  *
- *	fp [--cases N] [--tier native|interp|check] [--only TEXT] [--seed N]
+ *	fp [--cases N] [--tier NAME] [--only TEXT] [--part K/N] [--seed N]
  *
+ * Tiers: a row each in `tiers`. --part 2/3 takes every third instruction,
+ * beginning with the second: N such processes together do them all.
  * For each instruction N cases in the chosen tier: operands from values.c,
  * every combination of a rounding mode field and frm (most cases where field
  * and frm agree, which is what programs do), accrued flags from before. The
@@ -155,7 +157,7 @@ static bool run_mode(
 	if (cases < 128)
 		cases = 128;
 	for (u64 n = 0; n < cases; n += FP_BATCH) {
-		u64 size = ALIGN_UP(cases - n, 2);
+		u64 size = ALIGN_UP(cases - n, FP_ROUND);
 
 		if (size > FP_BATCH)
 			size = FP_BATCH;
@@ -214,59 +216,104 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* How the guest is run. */
+static const struct tier {
+	const char *name;
+	enum metic_tier tier;
+	bool check; /* lock step of all there are */
+} tiers[] = {
+	{ "native", METIC_TIER_BASELINE, false },
+	{ "interp", METIC_TIER_INTERP, false },
+	{ "check", METIC_TIER_BASELINE, true },
+};
+
+static const struct tier *find_tier(const char *text)
+{
+	for (u32 k = 0; k < ARRAY_LEN(tiers); k++)
+		if (!strcmp(tiers[k].name, text))
+			return &tiers[k];
+	return NULL;
+}
+
 static int usage(void)
 {
 	fprintf(stderr,
-	    "usage: fp [--cases N] [--tier native|interp|check] "
-	    "[--only TEXT] [--seed N]\n");
+	    "usage: fp [--cases N] [--tier NAME] [--only TEXT] "
+	    "[--part K/N] [--seed N]\ntiers:");
+	for (u32 k = 0; k < ARRAY_LEN(tiers); k++)
+		fprintf(stderr, " %s", tiers[k].name);
+	fprintf(stderr, "\n");
 	return 2;
+}
+
+/* What the command line asks for. */
+struct options {
+	const struct tier *tier;
+	unsigned part, parts;
+};
+
+static bool read_options(
+    struct run *r, struct options *o, int argc, char **argv)
+{
+	for (int k = 1; k < argc; k += 2) {
+		const char *v = k + 1 < argc ? argv[k + 1] : "";
+		if (!strcmp(argv[k], "--cases"))
+			r->cases = strtoull(v, NULL, 0);
+		else if (!strcmp(argv[k], "--seed"))
+			r->g.s = strtoull(v, NULL, 0);
+		else if (!strcmp(argv[k], "--only"))
+			r->only = v;
+		else if (!strcmp(argv[k], "--tier"))
+			o->tier = find_tier(v);
+		else if (strcmp(argv[k], "--part") ||
+		    sscanf(v, "%u/%u", &o->part, &o->parts) != 2)
+			return false;
+	}
+	return o->tier && o->part && o->part <= o->parts;
+}
+
+/* All the instructions asked for; their number, 0 after a difference. */
+static u32 run_all(struct run *r, const struct options *o)
+{
+	u32 insns = 0;
+
+	for (u32 k = o->part - 1; k < fp_ninsns; k += o->parts) {
+		const struct fp_insn *i = &fp_insns[k];
+		double t = now();
+		if (!strstr(name(i), r->only))
+			continue;
+		bool ok = run_insn(r, i);
+		printf("%-10s %10llu cases, %9llu exact, %6.2f s\n", name(i),
+		    (unsigned long long)r->done, (unsigned long long)r->exact,
+		    now() - t);
+		if (!ok)
+			return 0;
+		insns++;
+	}
+	return insns;
 }
 
 int main(int argc, char **argv)
 {
 	struct run r = { .cases = 20000, .g = { 1 }, .only = "" };
-	enum metic_tier tier = METIC_TIER_BASELINE;
-	bool check = false;
-	u32 insns = 0;
+	struct options o = { &tiers[0], 1, 1 };
 
-	for (int k = 1; k < argc; k += 2) {
-		const char *v = k + 1 < argc ? argv[k + 1] : "";
-		if (!strcmp(argv[k], "--cases"))
-			r.cases = strtoull(v, NULL, 0);
-		else if (!strcmp(argv[k], "--seed"))
-			r.g.s = strtoull(v, NULL, 0);
-		else if (!strcmp(argv[k], "--only"))
-			r.only = v;
-		else if (!strcmp(argv[k], "--tier") && !strcmp(v, "interp"))
-			tier = METIC_TIER_INTERP;
-		else if (!strcmp(argv[k], "--tier") && !strcmp(v, "check"))
-			check = true;
-		else if (strcmp(argv[k], "--tier") || strcmp(v, "native"))
-			return usage();
-	}
+	if (!read_options(&r, &o, argc, argv))
+		return usage();
 	if (!fp_have_mpfr())
 		printf("rounding mode RMM and the exact oracle SKIPPED: "
 		       "built without MPFR (package libmpfr-dev)\n");
-	r.vm = fp_vm_new(tier, check);
+	r.vm = fp_vm_new(o.tier->tier, o.tier->check);
 	if (!r.vm) {
 		printf("SKIPPED: no such tier on this machine\n");
 		return 77;
 	}
-	bool ok = all_covered();
 	double start = now();
-	for (u32 k = 0; ok && k < fp_ninsns; k++) {
-		if (!strstr(name(&fp_insns[k]), r.only))
-			continue;
-		double t = now();
-		ok = run_insn(&r, &fp_insns[k]);
-		insns++;
-		printf("%-10s %10llu cases, %9llu exact, %6.2f s\n",
-		    name(&fp_insns[k]), (unsigned long long)r.done,
-		    (unsigned long long)r.exact, now() - t);
-	}
-	printf("%u instructions, %llu cases, %llu exact, %.1f s: %s\n", insns,
-	    (unsigned long long)r.total, (unsigned long long)r.total_exact,
-	    now() - start, ok ? "no difference" : "FAILED");
+	u32 insns = all_covered() ? run_all(&r, &o) : 0;
+	printf("%s: %u instructions, %llu cases, %llu exact, %.1f s: %s\n",
+	    o.tier->name, insns, (unsigned long long)r.total,
+	    (unsigned long long)r.total_exact, now() - start,
+	    insns ? "no difference" : "FAILED");
 	fp_vm_free(r.vm);
-	return ok && insns ? 0 : 1;
+	return insns ? 0 : 1;
 }

@@ -2,13 +2,17 @@
  * vm.c - see vm.h. A loop looks like this:
  *
  *	csrw frm, t0
- *	1: fld fa, 0(a0) ...            operands, each of `group` records
- *	jr t1; 2:                       `split` only
- *	ld t2, 24(a0); csrw fflags, t2
- *	INSN fd, fa, fb, fc ...         each of `group`
- *	csrr t3, fflags
- *	fsd fd, 32(a0) ... ; sd t3, 40(a0)
+ *	1:
+ *	  fld fa, 0(a0) ...             operands, each of `group` records
+ *	  jr t1; 2:                     `split` only, the first time
+ *	  ld t2, 24(a0); csrw fflags, t2
+ *	  INSN fd, fa, fb, fc ...       each of `group`
+ *	  csrr t3, fflags
+ *	  fsd fd, 32(a0) ... ; sd t3, 40(a0)
+ *	...                             until FP_ROUND records are done
  *	addi a0, a0, SIZE; bne a0, a1, 1b; ebreak
+ *
+ * Several records a round, because lock step works by blocks.
  */
 #include <stdlib.h>
 
@@ -19,7 +23,7 @@
 #define CODE_SIZE 0x10000u
 #define DATA 0x100000u
 #define NMODES 8u /* of the rm field; 5 and 6 are not used */
-#define LOOP_WORDS 40u
+#define LOOP_WORDS 48u
 
 /* x-registers */
 enum { T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A4 = 14, A5 = 15, T3 = 28 };
@@ -68,7 +72,8 @@ static u32 target(const struct writer *w, u32 u)
 	return fp_is_float(w->insn->to) ? w->v->f[u][3] : A5 + 2 * u;
 }
 
-static void put_loads(struct writer *w, u32 u)
+/* Operands of record `at` of the round into the registers of place u. */
+static void put_loads(struct writer *w, u32 u, u32 at)
 {
 	u32 load = fp_is_float(w->insn->from) ? RV_FLD : RV_LD;
 
@@ -77,7 +82,7 @@ static void put_loads(struct writer *w, u32 u)
 	for (u32 k = 0; k < w->insn->nargs; k++)
 		put(w,
 		    i_type(load, source(w, u, k), A0,
-			(u32)sizeof(struct fp_record) * u + 8 * k));
+			(u32)sizeof(struct fp_record) * at + 8 * k));
 }
 
 static void put_insn(struct writer *w, u32 u, u32 rm)
@@ -102,19 +107,20 @@ static u32 branch_back(const struct writer *w)
 	    bits(v, 11, 1) << 7;
 }
 
-static void put_loop(struct writer *w, u32 rm)
+/* Records `at` and on, as many as share one look at the flags. */
+static void put_group(struct writer *w, u32 rm, u32 at)
 {
 	const u32 size = sizeof(struct fp_record);
 	u32 group = w->v->group;
 
-	put(w, i_type(RV_CSRRW, 0, T0, 2));
-	w->loop = w->n;
 	for (u32 u = 0; u < group; u++)
-		put_loads(w, u);
-	if (w->v->split)
-		put(w, i_type(RV_JALR, 0, T1, 0));
-	w->landing = w->n;
-	put(w, i_type(RV_LD, T2, A0, 24));
+		put_loads(w, u, at + u);
+	if (!at) {
+		if (w->v->split)
+			put(w, i_type(RV_JALR, 0, T1, 0));
+		w->landing = w->n;
+	}
+	put(w, i_type(RV_LD, T2, A0, size * at + 24));
 	put(w, i_type(RV_CSRRW, 0, T2, 1));
 	for (u32 u = 0; u < group; u++)
 		put_insn(w, u, rm);
@@ -122,9 +128,18 @@ static void put_loop(struct writer *w, u32 rm)
 	for (u32 u = 0; u < group; u++)
 		put(w,
 		    s_type(fp_is_float(w->insn->to) ? RV_FSD : RV_SD,
-			target(w, u), A0, size * u + 32));
-	put(w, s_type(RV_SD, T3, A0, 40));
-	put(w, i_type(RV_ADDI, A0, A0, size * group));
+			target(w, u), A0, size * (at + u) + 32));
+	put(w, s_type(RV_SD, T3, A0, size * at + 40));
+}
+
+static void put_loop(struct writer *w, u32 rm)
+{
+	put(w, i_type(RV_CSRRW, 0, T0, 2));
+	w->loop = w->n;
+	for (u32 at = 0; at < FP_ROUND; at += w->v->group)
+		put_group(w, rm, at);
+	put(w,
+	    i_type(RV_ADDI, A0, A0, (u32)sizeof(struct fp_record) * FP_ROUND));
 	put(w, branch_back(w));
 	put(w, rv_rows[RV_EBREAK].match);
 }

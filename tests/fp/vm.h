@@ -16,6 +16,7 @@ struct fp_record {
 };
 
 #define FP_BATCH 2048u /* records at most */
+#define FP_ROUND 4u /* of them in one round of a loop */
 #define FP_VARIANTS 8u
 
 /* How a loop does it: registers differ, and what is around the instruction. */
@@ -36,8 +37,8 @@ void fp_vm_free(struct fp_vm *vm);
 bool fp_vm_prepare(struct fp_vm *vm, const struct fp_insn *i, struct fp_rng *g);
 const struct fp_variant *fp_vm_variant(const struct fp_vm *vm, u32 variant);
 /*
- * Run n records, a multiple of the variant's group, with rounding mode
- * field rm and frm. False: it did not end as it should, *why says how.
+ * Run n records, a multiple of FP_ROUND, with rounding mode field rm and
+ * frm. False: it did not end as it should, *why says how.
  */
 bool fp_vm_run(struct fp_vm *vm, u32 variant, u32 rm, u32 frm,
     struct fp_record *rec, u32 n, struct metic_exit *why);

@@ -82,6 +82,9 @@ struct backend_thunks {
 	size_t size;
 };
 
+/* One instruction of generated code: its offset, its length, its text. */
+typedef void (*disasm_fn)(void *ctx, u32 off, u32 len, const char *text);
+
 struct host_backend {
 	const char *name; /* "x86_64" */
 	/* CPU features in use, as one line for --stats. */
@@ -98,6 +101,22 @@ struct host_backend {
 	void (*patch)(u8 *rw_site, u64 rx_site, u64 target);
 	/* Where a link site points now. */
 	u64 (*site_target)(const u8 *rw_site, u64 rx_site);
+	/*
+	 * Does a call of code + entry, which lies in the n bytes at `code`,
+	 * surely leave all fp registers alone?
+	 */
+	bool (*keeps_fp)(const u8 *code, size_t n, size_t entry);
+
+	/* --- for people --- */
+	/*
+	 * Call `line` for each instruction of the n bytes at `code`, which run
+	 * at rx. false: the disassembler cannot be had.
+	 */
+	bool (*disassemble)(const struct guest_isa *g, const u8 *code, size_t n,
+	    u64 rx, disasm_fn line, void *ctx);
+	/* The host register that holds r across blocks, into buf, or NULL. */
+	const char *(*pin_name)(
+	    const struct guest_reg *r, char *buf, size_t n);
 
 	/* --- for the host signal handler; uc is a ucontext_t --- */
 	u64 (*context_pc)(const void *uc);

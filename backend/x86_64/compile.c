@@ -6,6 +6,8 @@
 
 #include "backend/x86_64/cc.h"
 #include "backend/x86_64/context.h"
+#include "backend/x86_64/disasm.h"
+#include "backend/x86_64/keeps_fp.h"
 #include "backend/x86_64/thunks.h"
 #include "translator/fpu.h"
 

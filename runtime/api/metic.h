@@ -254,6 +254,16 @@ struct metic_stats {
 	uint64_t cache_saved; /* put there */
 };
 METIC_API void metic_get_stats(const metic_vm *vm, struct metic_stats *s);
+
+/* --- looking inside -------------------------------------------------------
+ * linux, before metic_run: what becomes of the function or the block `what`
+ * ("symbol", "symbol+0x12" or an address of the program, as in its file), as
+ * text for people: guest instructions, IR and the host code of each tier.
+ * METIC_ERR_NOT_FOUND: there is no such place.
+ */
+METIC_API enum metic_error metic_explain(metic_vm *vm, const char *what,
+    void (*out)(void *ctx, const char *text, size_t n), void *ctx);
+
 /* One file of a cache_dir: the translations of one guest file. */
 struct metic_cache_file {
 	size_t size;

@@ -69,6 +69,18 @@ void cache_help(FILE *f);
 
 /* Run o->args; returns the exit status. */
 int run_program(const struct options *o);
+/* The guest's root directory, or NULL. */
+const char *choose_sysroot(const struct options *o);
+/* Where the program o->args[0] is; out has PATH_MAX bytes. */
+const char *find_program(
+    const struct options *o, const char *root, char *out);
+/* Say what failed; the exit status. */
+int status_of_error(const struct options *o, enum metic_error e,
+    const char *prog, const char *why);
+
+/* `metic explain` of o->args. */
+int explain_program(const struct options *o);
+void explain_help(FILE *f);
 /*
  * The host path by which this metic can be executed again, into buf: also in
  * a chroot that does not contain it, also without /proc. NULL: none. prog:

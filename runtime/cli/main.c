@@ -21,6 +21,7 @@ static void show_usage(FILE *f)
 {
 	fputs("usage: metic run [OPTIONS] PROGRAM [ARGUMENTS]\n"
 	      "       metic check [OPTIONS] PROGRAM [ARGUMENTS]\n"
+	      "       metic explain [OPTIONS] PROGRAM FUNCTION | ADDRESS\n"
 	      "       metic binfmt install | remove | status | --user\n"
 	      "       metic cache stat | ls | verify | gc | clear\n"
 	      "       metic --version | --help\n",
@@ -36,6 +37,8 @@ static void show_help(void)
 	    "  run     run a guest program; `metic run --help`\n"
 	    "  check   run it in the interpreter and natively in lock step,\n"
 	    "          stop at the first difference\n"
+	    "  explain show what becomes of a function: IR, host code;\n"
+	    "          `metic explain --help`\n"
 	    "  binfmt  let the kernel start guest programs through metic;\n"
 	    "          `metic binfmt --help`\n"
 	    "  cache   look after the translations kept on disk;\n"
@@ -64,8 +67,8 @@ static void show_run_help(const char *cmd)
 
 static int unknown_command(const char *cmd)
 {
-	static const char *const names[] = { "run", "check", "binfmt", "cache",
-		"help", "version", NULL };
+	static const char *const names[] = { "run", "check", "explain",
+		"binfmt", "cache", "help", "version", NULL };
 	const char *meant = nearest(cmd, names);
 	fprintf(stderr, "metic: %s: no such command", cmd);
 	if (strchr(cmd, '/'))
@@ -87,6 +90,12 @@ static int run_command(int argc, char **argv)
 	int status = options_parse(&opts, argc, argv);
 	if (status)
 		return status;
+	if (!strcmp(cmd, "explain")) {
+		if (!opts.help)
+			return explain_program(&opts);
+		explain_help(stdout);
+		return 0;
+	}
 	if (!opts.help)
 		return run_program(&opts);
 	show_run_help(opts.check ? "check" : "run");
@@ -100,7 +109,8 @@ int main(int argc, char **argv)
 		return qemu_main(argc, argv);
 	if (binfmt_started(&opts, argc, argv))
 		return run_program(&opts);
-	if (!strcmp(cmd, "run") || !strcmp(cmd, "check"))
+	if (!strcmp(cmd, "run") || !strcmp(cmd, "check") ||
+	    !strcmp(cmd, "explain"))
 		return run_command(argc - 1, argv + 1);
 	if (!strcmp(cmd, "binfmt"))
 		return binfmt_command(argc - 1, argv + 1);

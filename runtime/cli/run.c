@@ -86,7 +86,7 @@ bool is_dir(const char *path)
 }
 
 /* NULL: none. The environment of a setuid program is not to be trusted. */
-static const char *choose_sysroot(const struct options *o)
+const char *choose_sysroot(const struct options *o)
 {
 	const char *env = secure_getenv("METIC_SYSROOT");
 	if (o->sysroot)
@@ -162,7 +162,7 @@ static const char *opened_program(const struct options *o, char *out)
  * Where the program is: the host path as given, else (absolute) the guest
  * path in the sysroot, else (a bare name) along PATH.
  */
-static const char *find_program(
+const char *find_program(
     const struct options *o, const char *root, char *out)
 {
 	const char *name = o->args[0];
@@ -336,7 +336,7 @@ static int die_by_signal(int sig)
 	return 128 + sig; /* a signal whose default is not to kill */
 }
 
-static int status_of_error(const struct options *o, enum metic_error e,
+int status_of_error(const struct options *o, enum metic_error e,
     const char *prog, const char *why)
 {
 	fprintf(stderr, "metic: %s%s%s\n", *why ? "" : prog, *why ? "" : ": ",

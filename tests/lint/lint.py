@@ -24,7 +24,8 @@ RULES = {
     "runtime/base": ["runtime/base/"],
     "translator": ["translator/", "runtime/base/"],
     "frontend": ["translator/", "runtime/base/", "<capstone>"],
-    "backend": ["translator/", "runtime/base/"],
+    # The library is for frontends, and for disassemblers of host code.
+    "backend": ["translator/", "runtime/base/", "<capstone>"],
     "devices": ["devices/", "runtime/base/"],
     # The reference interpreter is no host backend: it is always there.
     "runtime": ["runtime/", "translator/", "devices/", "backend/interp/"],

@@ -339,6 +339,8 @@ void linux_free(struct metic_vm *vm)
 int linux_fd_hide(struct linux_process *p, int fd)
 {
 	int at = FD_HIGH, got = -1, err = EMFILE;
+	if (fd < 0) /* none, as who wanted one may pass on */
+		return -EBADF;
 	/* Under a low RLIMIT_NOFILE, as high as it goes. */
 	for (; at > fd && got < 0; at = at * 3 / 4) {
 		got = fcntl(fd, F_DUPFD_CLOEXEC, at);

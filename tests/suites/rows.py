@@ -4,8 +4,10 @@ A Script is `scripts/NAME.sh`, run by the guest's bash in a folder of its own:
 what it prints must be what the amd64 build of the same versions prints
 natively. Tests are a program's own regression tests, one process for each
 item, judged by exit status; an item that fails is also run natively, and one
-that fails there too is the machine's fault. `known` names what fails under
-metic alone, and why.
+that fails there too is the machine's fault. A Source is a source package whose
+tests `sources/NAME.sh` runs with the installed program; each file of them must
+end as it does natively (`sources.py`). `known` names what fails under metic
+alone, and why.
 """
 
 
@@ -28,6 +30,17 @@ class Tests:
         self.command, self.items = command, items.split()
         self.known, self.timeout = known or {}, timeout
         self.env = env or {}
+
+
+class Source:
+    """Tests of the source package source; good are the exit statuses of what
+    passes or skips itself."""
+
+    def __init__(self, name, source, packages, good=(0,), known=None,
+                 exact=False, timeout=900):
+        self.name, self.source, self.packages = name, source, packages.split()
+        self.good, self.known, self.timeout = good, known or {}, timeout
+        self.exact, self.user, self.terminal = exact, 65534, True
 
 
 # What every script may use.
@@ -62,6 +75,13 @@ ROWS = [
     Tests("python3.13", "libpython3.13-testsuite python3.13",
           "/usr/bin/python3.13 -m test -u network,subprocess,decimal,cpu "
           "--timeout=1000 {item}", PYTHON),
+    Source("bash-source", "bash", "gcc libc6-dev", exact=True, known={
+        "run-intl": "riscv64's bash prints \\Ufffffffe another way if the "
+                    "locale is missing, under QEMU, too",
+        "run-read": "0.1 ms are not enough for read, under QEMU, too"}),
+    Source("coreutils-source", "coreutils", "gcc libc6-dev make perl strace",
+           good=(0, 77)),
+    Source("perl-source", "perl", "perl"),
     Script("archives", "bzip2 gzip xz-utils zstd"),
     Script("cmake", "cmake gcc libc6-dev make"),
     Script("coreutils", "coreutils"),
@@ -86,6 +106,10 @@ ROWS = [
     Script("ssh-keygen", "openssh-client"),
     Script("strace", "strace"),
 ]
+
+
+def sources():
+    return sorted({r.source for r in ROWS if isinstance(r, Source)})
 
 
 def packages():

@@ -269,14 +269,6 @@ static int run_program(struct linux_task *t, const char *host,
 	return r;
 }
 
-/* The file behind /proc/self/exe is the guest's, not metic. */
-static void resolve_self(struct linux_task *t, char host[PATH_MAX])
-{
-	char link[PATH_MAX];
-	if (proc_readlink(t, host, link, sizeof(link)) != PROC_NOT_OURS)
-		snprintf(host, PATH_MAX, "%s", t->p->exe);
-}
-
 /*
  * A program that has no name but its descriptor (a memory file) must live
  * through close-on-exec: as a copy, which the new metic is told to hide.
@@ -310,7 +302,6 @@ static i64 exec_path(
 	char env[64];
 	int fd = -1, copy = -1;
 
-	resolve_self(t, host);
 	int r = may_execute(host);
 	if (r == 0)
 		r = strvec_read(t, &av, argv, &bytes);

@@ -8,6 +8,7 @@
  */
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/proc.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -38,8 +39,10 @@ static unsigned open_lookup_flags(u64 flags)
 static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
     char host[PATH_MAX], u64 b[6], int *fd)
 {
-	int r = path_lookup(t, (int)a[0], a[1], host,
-	    open_lookup_flags(flags) | PATH_EMPTY | PATH_LEAVE);
+	unsigned how = open_lookup_flags(flags);
+	int r = path_lookup(
+	    t, (int)a[0], a[1], host, how | PATH_EMPTY | PATH_LEAVE);
+	bool changed = path_matters(t, a[1]);
 
 	*fd = PROC_NOT_OURS;
 	memcpy(b, a, 6 * sizeof(b[0]));
@@ -47,9 +50,14 @@ static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
 		return r;
 	if (r == 1)
 		return 0;
-	if (strncmp(host, "/proc/", 6) == 0)
-		*fd = proc_open(t, host, (int)flags);
-	if (t->p->cfg.sysroot)
+	*fd = proc_open(t, (int)a[0], host, (int)flags);
+	if (host[0] != '/' && proc_is_candidate(host)) {
+		r = proc_follow(t, (int)a[0], host, how, host);
+		if (r < 0 && r != PROC_NOT_OURS)
+			return r;
+		changed |= r == 0;
+	}
+	if (changed)
 		b[1] = (u64)(uintptr_t)host;
 	return 0;
 }

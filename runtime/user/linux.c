@@ -12,6 +12,7 @@
 #include "runtime/user/clone.h"
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/mm.h"
+#include "runtime/user/proc.h"
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
 
@@ -295,6 +296,8 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 	if (err == 0) {
 		prctl(PR_GET_NAME, comm);
 		set_comm(p->cfg.prog);
+		if (p->cfg.rerun) /* metic is all that this process is */
+			proc_publish(p);
 		t->tid = gettid();
 		t->leader = true;
 		t->sigmask = mask;

@@ -277,6 +277,8 @@ struct linux_process {
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
 	int strace_fd; /* where --strace goes; -1: nowhere */
+	bool published; /* the kernel knows where arguments are, proc_peer.c */
+	_Atomic bool mem_open; /* /proc/self/mem was opened for writing */
 	_Atomic int membarriers; /* the guest's registrations */
 	_Atomic u64 missing[8]; /* unsupported calls already logged */
 	struct rlimit
@@ -386,6 +388,10 @@ enum {
 };
 
 /*
+ * Is there anything to do for the path? Without a sysroot, only in /proc.
+ */
+bool path_matters(struct linux_task *t, gva_t path);
+/*
  * The host path for the guest path at `path`: absolute ones are looked up
  * in the sysroot, then on the host; relative ones stay relative (to dirfd,
  * which the caller passes on to the host). 0 or -errno. With PATH_LEAVE, 1
@@ -413,13 +419,29 @@ bool path_below(struct linux_process *p, const char *path, char out[PATH_MAX]);
 void path_to_guest(struct linux_process *p, char *path);
 
 /*
- * Open a file of /proc whose text must be the guest's: its descriptor,
- * -errno, or PROC_NOT_OURS. `path` is the *guest's* absolute path or an
- * already translated one; flags as open(2) on the host.
+ * Open a file of /proc whose text must be the guest's, of whatever process:
+ * its descriptor, -errno, or PROC_NOT_OURS. `path` is relative to dirfd, or
+ * the guest's absolute one, or already translated; flags as open(2) on the
+ * host.
  */
 #define PROC_NOT_OURS INT_MIN
-int proc_open(struct linux_task *t, const char *path, int flags);
-/* The same for readlink: length (not terminated), -errno, PROC_NOT_OURS. */
-i64 proc_readlink(struct linux_task *t, const char *path, char *buf, size_t n);
+int proc_open(struct linux_task *t, int dirfd, const char *path, int flags);
+/*
+ * The same for readlink: the length of `text` (terminated), -errno,
+ * PROC_NOT_OURS.
+ */
+i64 proc_readlink(
+    struct linux_task *t, int dirfd, const char *path, char text[PATH_MAX]);
+/*
+ * Another path for such a one, if a program's `exe` is meant and is to be
+ * followed (no PATH_NOFOLLOW in flags): 0; -ENOENT for metic's descriptors.
+ */
+int proc_follow(struct linux_task *t, int dirfd, const char *path,
+    unsigned flags, char out[PATH_MAX]);
+/*
+ * The guest has written n bytes to descriptor fd, from its position on or, if
+ * off is not negative, there: code in our own memory is made anew.
+ */
+void proc_written(struct linux_task *t, int fd, i64 n, i64 off);
 
 #endif

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "runtime/user/path.h"
+#include "runtime/user/proc.h"
 
 #define LINKS_MAX 40 /* as Linux */
 
@@ -338,8 +339,8 @@ static bool found_before(
 static bool single_name(const char *path, char out[PATH_MAX])
 {
 	return path[0] && !strchr(path, '/') && strcmp(path, "..") != 0 &&
-	    join(out, "/", path, "") == 0 && !path_is_host(out) &&
-	    join(out, path, "", "") == 0;
+	    !proc_is_candidate(path) && join(out, "/", path, "") == 0 &&
+	    !path_is_host(out) && join(out, path, "", "") == 0;
 }
 
 bool path_below(struct linux_process *p, const char *path, char out[PATH_MAX])
@@ -520,7 +521,21 @@ int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
 	i64 n = guest_string(t, buf, path, sizeof(buf));
 	if (n < 0)
 		return flags & PATH_LEAVE ? 1 : (int)n;
-	return path_translate(t->p, dirfd, buf, out, flags);
+	int r = path_translate(t->p, dirfd, buf, out, flags);
+	if (r == 0 && out[0] == '/' && path_is_kernels(out)) {
+		int k = proc_follow(t, dirfd, out, flags, out);
+		r = k == PROC_NOT_OURS ? 0 : k;
+	}
+	return r;
+}
+
+bool path_matters(struct linux_task *t, gva_t path)
+{
+	char s[8];
+
+	return t->p->cfg.sysroot ||
+	    (guest_read(t, s, path, 6) == 0 && !memcmp(s, "/proc/", 6)) ||
+	    (guest_read(t, s, path, 8) == 0 && !memcmp(s, "/dev/fd/", 8));
 }
 
 void path_to_guest(struct linux_process *p, char *path)

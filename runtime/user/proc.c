@@ -1,9 +1,10 @@
 /*
  * proc.c - the files of /proc that must speak of the guest.
  *
- * Texts are made anew at each open into a memory file. Everything else under
- * /proc is the host's and right as it is: pids, tids, descriptors, limits.
- * The process's comm is right because linux_run sets it.
+ * Texts are made anew at each open into a memory file, for the process itself
+ * and for other metic processes (proc_peer.c). Everything else under /proc is
+ * the host's and right as it is: pids, tids, names, limits; also command
+ * lines and environments, once proc_publish has told the kernel of them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,17 +14,31 @@
 #include <unistd.h>
 
 #include "runtime/user/limits.h"
-#include "runtime/user/linux.h"
+#include "runtime/user/proc.h"
 
-/* A text being written; false: out of memory. */
-typedef bool (*proc_writer)(struct linux_task *t, FILE *f);
+#define TEXT_MAX ((u64)8 << 20) /* of what another process says it has */
 
-static bool write_range(struct linux_task *t, FILE *f, gva_t start, gva_t end)
+/* A text being written; false: it cannot be made. */
+typedef bool (*proc_writer)(const struct proc_view *v, FILE *f);
+
+/* The host's file of the same name, or NULL. */
+static FILE *host_file(const struct proc_view *v)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", v->name->dir, v->name->file);
+	return fopen(path, "re");
+}
+
+static bool write_range(
+    const struct proc_view *v, FILE *f, gva_t start, gva_t end)
 {
 	char buf[4096];
+
+	end = MIN(end, start + TEXT_MAX);
 	while (start < end) {
 		size_t n = MIN(sizeof(buf), end - start);
-		if (!mem_read(t->v, buf, start, n))
+		if (!proc_peer_read(v, buf, start, n))
 			return true; /* as far as it goes */
 		fwrite(buf, 1, n, f);
 		start += n;
@@ -31,28 +46,28 @@ static bool write_range(struct linux_task *t, FILE *f, gva_t start, gva_t end)
 	return true;
 }
 
-static bool write_cmdline(struct linux_task *t, FILE *f)
+static bool write_cmdline(const struct proc_view *v, FILE *f)
 {
-	return write_range(t, f, t->p->arg_start, t->p->arg_end);
+	return write_range(v, f, v->p->arg_start, v->p->arg_end);
 }
 
-static bool write_environ(struct linux_task *t, FILE *f)
+static bool write_environ(const struct proc_view *v, FILE *f)
 {
-	return write_range(t, f, t->p->env_start, t->p->env_end);
+	return write_range(v, f, v->p->env_start, v->p->env_end);
 }
 
-static bool write_auxv(struct linux_task *t, FILE *f)
+static bool write_auxv(const struct proc_view *v, FILE *f)
 {
-	return write_range(t, f, t->p->auxv_start, t->p->auxv_end);
+	return write_range(v, f, v->p->auxv_start, v->p->auxv_end);
 }
 
 static void write_mapping(
-    struct linux_process *p, const struct map_range *r, FILE *f)
+    const struct proc_view *v, const struct map_range *r, FILE *f)
 {
 	char name[PATH_MAX] = "";
 	if (r->name) {
 		snprintf(name, sizeof(name), "%s", r->name);
-		path_to_guest(p, name);
+		path_to_guest(v->t->p, name);
 	}
 	int n = fprintf(f, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
 	    (unsigned long long)r->start, (unsigned long long)r->end,
@@ -65,11 +80,11 @@ static void write_mapping(
 	fputc('\n', f);
 }
 
-static bool write_maps(struct linux_task *t, FILE *f)
+static bool write_maps(const struct proc_view *v, FILE *f)
 {
 	struct map_range r;
-	for (gva_t a = 0; map_next(&t->p->vm->map, a, &r); a = r.end)
-		write_mapping(t->p, &r, f);
+	for (gva_t a = 0; map_next(&v->p->vm->map, a, &r); a = r.end)
+		write_mapping(v, &r, f);
 	return true;
 }
 
@@ -77,11 +92,11 @@ static bool write_maps(struct linux_task *t, FILE *f)
  * The host's text with the guest's mappings: what the host has as one may
  * differ in what only the guest knows (execution), and shows its first part.
  */
-static bool write_smaps(struct linux_task *t, FILE *f)
+static bool write_smaps(const struct proc_view *v, FILE *f)
 {
 	char line[PATH_MAX + 128];
 	bool keep = false;
-	FILE *in = fopen("/proc/self/smaps", "re");
+	FILE *in = host_file(v);
 
 	if (!in)
 		return false;
@@ -89,12 +104,12 @@ static bool write_smaps(struct linux_task *t, FILE *f)
 		unsigned long long lo, hi;
 		struct map_range r;
 		if (sscanf(line, "%llx-%llx ", &lo, &hi) == 2) {
-			keep = map_find(&t->p->vm->map, lo, &r);
+			keep = map_find(&v->p->vm->map, lo, &r);
 			r.offset += r.ino ? lo - r.start : 0;
 			r.start = lo;
 			r.end = hi;
 			if (keep)
-				write_mapping(t->p, &r, f);
+				write_mapping(v, &r, f);
 		} else if (keep) {
 			fputs(line, f);
 		}
@@ -104,15 +119,15 @@ static bool write_smaps(struct linux_task *t, FILE *f)
 }
 
 /* The host's lines, those of sizes with the guest's. */
-static bool write_status(struct linux_task *t, FILE *f)
+static bool write_status(const struct proc_view *v, FILE *f)
 {
 	char line[1024];
 	u64 total, data;
-	FILE *in = fopen("/proc/self/status", "re");
+	FILE *in = host_file(v);
 
 	if (!in)
 		return false;
-	limits_usage(t->p, &total, &data);
+	limits_usage(v->p, &total, &data);
 	while (fgets(line, sizeof(line), in)) {
 		bool size = !strncmp(line, "VmSize:", 7) ||
 		    !strncmp(line, "VmPeak:", 7);
@@ -127,23 +142,23 @@ static bool write_status(struct linux_task *t, FILE *f)
 }
 
 /* The host's resident pages, as far as the guest has so many. */
-static bool write_statm(struct linux_task *t, FILE *f)
+static bool write_statm(const struct proc_view *v, FILE *f)
 {
-	unsigned long long v[7];
+	unsigned long long k[7];
 	u64 total, data;
-	FILE *in = fopen("/proc/self/statm", "re");
+	FILE *in = host_file(v);
 
 	if (!in)
 		return false;
-	int n = fscanf(in, "%llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1],
-	    &v[2], &v[3], &v[4], &v[5], &v[6]);
+	int n = fscanf(in, "%llu %llu %llu %llu %llu %llu %llu", &k[0], &k[1],
+	    &k[2], &k[3], &k[4], &k[5], &k[6]);
 	fclose(in);
 	if (n != 7)
 		return false;
-	limits_usage(t->p, &total, &data);
-	v[0] = total / HOST_PAGE;
-	fprintf(f, "%llu %llu %llu %llu 0 %llu 0\n", v[0], MIN(v[1], v[0]),
-	    MIN(v[2], v[0]), v[3], (unsigned long long)data / HOST_PAGE);
+	limits_usage(v->p, &total, &data);
+	k[0] = total / HOST_PAGE;
+	fprintf(f, "%llu %llu %llu %llu 0 %llu 0\n", k[0], MIN(k[1], k[0]),
+	    MIN(k[2], k[0]), k[3], (unsigned long long)data / HOST_PAGE);
 	return true;
 }
 
@@ -155,12 +170,12 @@ static void write_limit(FILE *f, rlim_t n)
 		fprintf(f, "%-20llu ", (unsigned long long)n);
 }
 
-static bool write_limits(struct linux_task *t, FILE *f)
+static bool write_limits(const struct proc_view *v, FILE *f)
 {
 	static const char *const kept[2] = { "Max address space",
 		"Max data size" };
 	char line[256];
-	FILE *in = fopen("/proc/self/limits", "re");
+	FILE *in = host_file(v);
 
 	if (!in)
 		return false;
@@ -168,11 +183,11 @@ static bool write_limits(struct linux_task *t, FILE *f)
 		int k = 0;
 		while (k < 2 && strncmp(line, kept[k], strlen(kept[k])) != 0)
 			k++;
-		if (k == 2) {
+		if (k == 2 || !v->p->limit_kept[k]) {
 			fputs(line, f);
 			continue;
 		}
-		struct rlimit l = limits_get(t->p, k);
+		struct rlimit l = limits_get(v->p, k);
 		fprintf(f, "%-25s ", kept[k]);
 		write_limit(f, l.rlim_cur);
 		write_limit(f, l.rlim_max);
@@ -205,11 +220,10 @@ static bool stat_field(struct linux_process *p, int field, u64 *v)
 }
 
 /* The host's line with the guest's addresses. */
-static bool write_stat(struct linux_task *t, FILE *f)
+static bool write_stat(const struct proc_view *v, FILE *f)
 {
-	struct linux_process *p = t->p;
 	char line[1024];
-	FILE *in = fopen("/proc/self/stat", "re");
+	FILE *in = host_file(v);
 	if (!in)
 		return false;
 	char *ok = fgets(line, sizeof(line), in);
@@ -220,9 +234,9 @@ static bool write_stat(struct linux_task *t, FILE *f)
 	fprintf(f, "%.*s", (int)(s + 1 - line), line);
 	char *save, *word = strtok_r(s + 1, " \n", &save);
 	for (int field = 3; word; field++) {
-		u64 v;
-		if (stat_field(p, field, &v))
-			fprintf(f, " %llu", (unsigned long long)v);
+		u64 n;
+		if (stat_field(v->p, field, &n))
+			fprintf(f, " %llu", (unsigned long long)n);
 		else
 			fprintf(f, " %s", word);
 		word = strtok_r(NULL, " \n", &save);
@@ -231,10 +245,10 @@ static bool write_stat(struct linux_task *t, FILE *f)
 	return true;
 }
 
-static bool write_cpuinfo(struct linux_task *t, FILE *f)
+static bool write_cpuinfo(const struct proc_view *v, FILE *f)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
-	char *s = t->p->abi->cpuinfo(t->p->vm->guest, n > 0 ? (unsigned)n : 1);
+	char *s = v->p->abi->cpuinfo(v->p->vm->guest, n > 0 ? (unsigned)n : 1);
 	if (!s)
 		return false;
 	fputs(s, f);
@@ -245,41 +259,45 @@ static bool write_cpuinfo(struct linux_task *t, FILE *f)
 static const struct {
 	const char *name;
 	proc_writer write;
-} self_files[] = {
-	{ "cmdline", write_cmdline },
-	{ "environ", write_environ },
-	{ "auxv", write_auxv },
-	{ "maps", write_maps },
-	{ "stat", write_stat },
-	{ "smaps", write_smaps },
-	{ "status", write_status },
-	{ "statm", write_statm },
-	{ "limits", write_limits },
+	bool published; /* the kernel's, once it knows where that is */
+} files[] = {
+	{ "auxv", write_auxv, false },
+	{ "cmdline", write_cmdline, true },
+	{ "environ", write_environ, true },
+	{ "limits", write_limits, false },
+	{ "maps", write_maps, false },
+	{ "smaps", write_smaps, false },
+	{ "stat", write_stat, false },
+	{ "statm", write_statm, false },
+	{ "status", write_status, false },
 };
 
-/* "/proc/self/x", "/proc/thread-self/x" or "/proc/<pid>/x": x, else NULL. */
-static const char *self_name(const char *path)
+/*
+ * The memory file `fd` with what is written, as a descriptor of the same
+ * number that can only be read: fd, or -errno and fd is closed.
+ */
+static int text_finish(int fd, int flags)
 {
-	char pid[32];
-	if (strncmp(path, "/proc/", 6) != 0)
-		return NULL;
-	path += 6;
-	size_t n = strcspn(path, "/");
-	int k = snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if (path[n] != '/' ||
-	    !((n == 4 && !strncmp(path, "self", n)) ||
-		(n == 11 && !strncmp(path, "thread-self", n)) ||
-		(n == (size_t)k && !strncmp(path, pid, n))))
-		return NULL;
-	return path + n + 1;
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	int in = open(link, O_RDONLY | O_CLOEXEC);
+	int r = in < 0 ? -errno : fd;
+
+	if (in >= 0 && dup3(in, fd, flags & O_CLOEXEC) < 0)
+		r = -errno;
+	if (in >= 0)
+		close(in);
+	if (r < 0)
+		close(fd);
+	return r;
 }
 
-static int text_file(
-    struct linux_task *t, const char *name, proc_writer write, int flags)
+static int text_file(const struct proc_view *v, proc_writer write, int flags)
 {
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
-	int fd = memfd_create(name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	int fd = memfd_create(v->name->file, MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -290,44 +308,98 @@ static int text_file(
 		close(fd);
 		return -ENOMEM;
 	}
-	bool ok = write(t, f);
-	if (fclose(f) != 0 || !ok || lseek(fd, 0, SEEK_SET) < 0) {
+	bool ok = write(v, f);
+	if (fclose(f) != 0 || !ok) {
 		close(fd);
 		return -EIO;
 	}
-	return fd;
+	return text_finish(fd, flags);
 }
 
-int proc_open(struct linux_task *t, const char *path, int flags)
+/* The text `write` of the process that n names. */
+static int open_text(struct linux_task *t, const struct proc_name *n,
+    proc_writer write, int flags)
 {
-	if (path[0] != '/' || path[1] != 'p')
+	struct proc_view v = { t, t->p, n };
+
+	/* who may not, shall hear it from the kernel */
+	if (n->pid && !(v.p = proc_peer_new(t, n)))
 		return PROC_NOT_OURS;
-	if (!strcmp(path, "/proc/cpuinfo"))
-		return text_file(t, "cpuinfo", write_cpuinfo, flags);
-	const char *name = self_name(path);
-	if (!name)
-		return ptrace_proc_open(t, path, flags);
-	if (!strcmp(name, "exe")) {
-		if (flags & O_NOFOLLOW && !(flags & O_PATH))
-			return -ELOOP;
-		int fd = open(t->p->exe, flags & ~(O_CREAT | O_NOFOLLOW));
-		return fd < 0 ? -errno : fd;
-	}
-	/* of a thread: only the host's speaks of it */
-	if (!strncmp(path, "/proc/t", 7) && !strcmp(name, "status"))
+	int r = text_file(&v, write, flags);
+	if (n->pid)
+		proc_peer_free(v.p);
+	return r == -EIO ? PROC_NOT_OURS : r;
+}
+
+static int open_cpuinfo(struct linux_task *t, int flags)
+{
+	const struct proc_name n = { .dir = "/proc", .file = "cpuinfo" };
+
+	return open_text(t, &n, write_cpuinfo, flags);
+}
+
+/* What is written to memory may be code: see proc_written, ptrace.c. */
+static void note_memory(
+    struct linux_task *t, const struct proc_name *n, int flags)
+{
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return;
+	if (n->pid)
+		ptrace_note_memory(t);
+	else
+		atomic_store(&t->p->mem_open, true);
+}
+
+int proc_open(struct linux_task *t, int dirfd, const char *path, int flags)
+{
+	char abs[PATH_MAX];
+	struct proc_name n;
+
+	if (!proc_absolute(dirfd, path, abs))
 		return PROC_NOT_OURS;
-	for (size_t i = 0; i < ARRAY_LEN(self_files); i++)
-		if (!strcmp(name, self_files[i].name))
-			return text_file(t, name, self_files[i].write, flags);
+	if (!strcmp(abs, "/proc/cpuinfo"))
+		return open_cpuinfo(t, flags);
+	if ((flags & O_PATH) || !proc_parse(t, abs, &n))
+		return PROC_NOT_OURS;
+	if (!strcmp(n.file, "mem"))
+		note_memory(t, &n, flags);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (!strcmp(n.file, files[i].name))
+			return files[i].published && t->p->published ?
+			    PROC_NOT_OURS :
+			    open_text(t, &n, files[i].write, flags);
 	return PROC_NOT_OURS;
 }
 
-i64 proc_readlink(struct linux_task *t, const char *path, char *buf, size_t n)
+/* --- links and names ------------------------------------------------------ */
+
+int proc_follow(struct linux_task *t, int dirfd, const char *path,
+    unsigned flags, char out[PATH_MAX])
 {
-	const char *name = path[0] == '/' ? self_name(path) : NULL;
-	if (!name || strcmp(name, "exe") != 0)
+	char abs[PATH_MAX];
+	struct proc_name n;
+
+	if (!proc_absolute(dirfd, path, abs) || !proc_parse(t, abs, &n))
 		return PROC_NOT_OURS;
-	size_t len = strlen(t->p->exe_guest);
-	memcpy(buf, t->p->exe_guest, MIN(len, n));
-	return (i64)MIN(len, n);
+	if (proc_hides(t, &n))
+		return -ENOENT;
+	if (strcmp(n.file, "exe") != 0 || (flags & PATH_NOFOLLOW))
+		return PROC_NOT_OURS;
+	return proc_peer_exe(t, &n, out, NULL);
+}
+
+i64 proc_readlink(
+    struct linux_task *t, int dirfd, const char *path, char text[PATH_MAX])
+{
+	char abs[PATH_MAX], host[PATH_MAX];
+	struct proc_name n;
+
+	if (!proc_absolute(dirfd, path, abs) || !proc_parse(t, abs, &n))
+		return PROC_NOT_OURS;
+	if (proc_hides(t, &n))
+		return -ENOENT;
+	if (strcmp(n.file, "exe") != 0)
+		return PROC_NOT_OURS;
+	int r = proc_peer_exe(t, &n, host, text);
+	return r < 0 ? r : (i64)strlen(text);
 }

@@ -188,12 +188,14 @@ i64 ptrace_send(struct ptrace_tracee *k, enum ptrace_mark mark);
    see it; *status is what it sees. Else it was dealt with. */
 bool ptrace_filter(struct ptrace_tracer *tr, pid_t tid, int *status);
 
+/* ptrace_proc.c: the address of a tracee's struct linux_process, or 0. */
+u64 ptrace_process_of(struct linux_task *t, pid_t pid);
 /*
- * ptrace_proc.c: files of /proc/<pid> of a tracee, as proc_open and
- * proc_readlink (linux.h) have them for the process itself.
+ * A descriptor for the memory of another process was opened: code can be
+ * written through it without our seeing it.
  */
-int ptrace_proc_open(struct linux_task *t, const char *path, int flags);
-i64 ptrace_proc_readlink(
-    struct linux_task *t, const char *path, char *buf, size_t n);
+void ptrace_note_memory(struct linux_task *t);
+/* Something was written to the memory of another process, perhaps a tracee. */
+void ptrace_wrote(struct linux_task *t);
 
 #endif

@@ -8,6 +8,7 @@
 #include "runtime/user/handlers.h"
 #include "runtime/user/hostcall.h"
 #include "runtime/user/path.h"
+#include "runtime/user/proc.h"
 
 #include <fcntl.h>
 #include <sys/inotify.h>
@@ -57,7 +58,7 @@ static i64 call_translated(struct linux_task *t, long nr, const u64 a[6],
 	host[0] = 0;
 	if (a[flags_at] & AT_SYMLINK_NOFOLLOW)
 		f |= PATH_NOFOLLOW;
-	if (t->p->cfg.sysroot) {
+	if (path_matters(t, a[1])) {
 		r = path_lookup(t, (int)a[0], a[1], host, f);
 		if (r == 0)
 			b[1] = (u64)(uintptr_t)host;
@@ -193,7 +194,9 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 	char host[PATH_MAX], text[PATH_MAX];
 	i64 r = path_lookup(
 	    t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY | PATH_LEAVE);
-	bool proc = r == 0 && strncmp(host, "/proc/", 6) == 0;
+	bool proc = r == 0 &&
+	    (strncmp(host, "/proc/", 6) == 0 ||
+		(host[0] != '/' && proc_absolute((int)a[0], host, text)));
 	u64 b[6];
 
 	if ((i32)a[3] <= 0 || r == 1 || (!proc && !t->p->cfg.sysroot))
@@ -204,9 +207,7 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 	b[1] = (u64)(uintptr_t)host;
 	if (!proc)
 		return host_wait(t, SYS_readlinkat, b);
-	r = proc_readlink(t, host, text, sizeof(text));
-	if (r == PROC_NOT_OURS)
-		r = ptrace_proc_readlink(t, host, text, sizeof(text));
+	r = proc_readlink(t, (int)a[0], host, text);
 	if (r == PROC_NOT_OURS) {
 		b[2] = (u64)(uintptr_t)text;
 		b[3] = sizeof(text) - 1;

@@ -73,7 +73,7 @@ static i64 call_with_path(struct linux_task *t, long nr, const u64 a[6],
 	u64 b[6];
 	int r;
 
-	if (!t->p->cfg.sysroot)
+	if (!path_matters(t, a[path]))
 		return host_wait(t, nr, a);
 	memcpy(b, a, sizeof(b));
 	if (at >= 0 && (b[at] & AT_SYMLINK_NOFOLLOW))

@@ -119,6 +119,7 @@ struct host_backend {
 	    const struct guest_reg *r, char *buf, size_t n);
 
 	/* --- for the host signal handler; uc is a ucontext_t --- */
+	u64 (*context_sp)(const void *uc);
 	u64 (*context_pc)(const void *uc);
 	/* Copy pins and fp status of interrupted generated code to the vCPU. */
 	void (*context_save)(

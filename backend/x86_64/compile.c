@@ -321,6 +321,7 @@ const struct host_backend backend_x86_64 = {
 	.context_save = x86_context_save,
 	.context_leave = x86_context_leave,
 	.context_restart_stack = x86_context_restart_stack,
+	.context_sp = x86_context_sp,
 	.fpu_make = make_fpu,
 	.fpu_flags = flags_of_fpu,
 };

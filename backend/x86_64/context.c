@@ -25,6 +25,12 @@ u64 x86_context_pc(const void *uc)
 	return (u64)u->uc_mcontext.gregs[REG_RIP];
 }
 
+u64 x86_context_sp(const void *uc)
+{
+	const ucontext_t *u = uc;
+	return (u64)u->uc_mcontext.gregs[REG_RSP];
+}
+
 void x86_context_save(const struct guest_isa *g, struct vcpu *v, const void *uc)
 {
 	const mcontext_t *m = &((const ucontext_t *)uc)->uc_mcontext;

@@ -8,6 +8,7 @@
 #include "translator/backend.h"
 
 u64 x86_context_pc(const void *uc);
+u64 x86_context_sp(const void *uc);
 void x86_context_save(
     const struct guest_isa *g, struct vcpu *v, const void *uc);
 void x86_context_leave(void *uc, struct vcpu *v, const struct backend_thunks *t,

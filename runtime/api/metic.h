@@ -126,6 +126,19 @@ struct metic_config {
 	 * "unix:PATH"; the log says where. NULL: run.
 	 */
 	const char *gdb;
+	/* Name the generated code for Linux's perf: /tmp/perf-PID.map, and
+	   jit-PID.dump in the folder `jitdump` (NULL: none). */
+	bool perf_map;
+	const char *jitdump;
+	bool profile; /* take samples, for metic_profile_stacks */
+	/*
+	 * Called at the end of each process that comes of this VM, on its last
+	 * thread: also in children that the guest forks, which end without
+	 * returning from metic_run, and, with `exec`, before rerun[0] is
+	 * executed in its place. Statistics and samples can be had there.
+	 */
+	void (*ended)(void *ctx, metic_vm *vm, bool exec);
+	void *ended_ctx;
 };
 #define METIC_CONFIG_INIT \
 	{ \
@@ -263,6 +276,69 @@ METIC_API void metic_get_stats(const metic_vm *vm, struct metic_stats *s);
  */
 METIC_API enum metic_error metic_explain(metic_vm *vm, const char *what,
     void (*out)(void *ctx, const char *text, size_t n), void *ctx);
+
+/*
+ * Where CPU time went, from samples (config.profile; linux only). To be asked
+ * for in config.ended, after which they are forgotten.
+ */
+enum metic_where {
+	METIC_IN_BASELINE, /* generated code of that tier */
+	METIC_IN_OPTIMIZED,
+	METIC_IN_INTERP,
+	METIC_IN_TRANSLATION,
+	METIC_IN_SYSCALLS,
+	METIC_IN_METIC, /* the rest of metic */
+	METIC_WHERES
+};
+/* "baseline", ... */
+METIC_API const char *metic_where_name(enum metic_where w);
+
+struct metic_frame {
+	uint64_t pc;
+	const char *object; /* file name, "[vdso]", "" if not known */
+	const char *function; /* NULL: in none that has a name */
+	uint64_t offset; /* in the function, else in the object's file */
+};
+struct metic_stack {
+	size_t size;
+	uint64_t ns; /* CPU time that was so */
+	enum metic_where where;
+	const char *syscall; /* METIC_IN_SYSCALLS: its name; else NULL */
+	bool cut; /* there were more frames */
+	unsigned depth; /* may be 0 */
+	const struct metic_frame *frames; /* the innermost first */
+};
+METIC_API enum metic_error metic_profile_stacks(metic_vm *vm,
+    void (*each)(void *ctx, const struct metic_stack *s), void *ctx);
+
+enum metic_mix {
+	METIC_MIX_INT,
+	METIC_MIX_MULDIV,
+	METIC_MIX_LOAD,
+	METIC_MIX_STORE,
+	METIC_MIX_ATOMIC,
+	METIC_MIX_BRANCH, /* conditional */
+	METIC_MIX_JUMP, /* calls, returns, jumps */
+	METIC_MIX_FP,
+	METIC_MIX_SYSTEM, /* system calls, fences, counters */
+	METIC_MIXES
+};
+/* "int", "mul/div", ... */
+METIC_API const char *metic_mix_name(enum metic_mix m);
+
+/* A translation block in which samples were taken. */
+struct metic_block {
+	size_t size;
+	uint64_t ns;
+	enum metic_where where;
+	struct metic_frame at;
+	unsigned insns; /* of the guest; 0: its code is gone */
+	unsigned bytes, host_bytes;
+	unsigned mix[METIC_MIXES]; /* of insns */
+};
+/* Each block with its time, in no order. */
+METIC_API enum metic_error metic_profile_blocks(metic_vm *vm,
+    void (*each)(void *ctx, const struct metic_block *b), void *ctx);
 
 /* One file of a cache_dir: the translations of one guest file. */
 struct metic_cache_file {

@@ -127,6 +127,11 @@ static int new_linux(const struct metic_config *c, const struct vm_config *vc,
 		.uname_release = c->uname_release,
 		.strace_fd = c->strace_fd ? c->strace_fd : STDERR_FILENO,
 		.gdb = c->gdb,
+		.perf_map = c->perf_map,
+		.jitdump = c->jitdump,
+		.profile = c->profile,
+		.ended = c->ended,
+		.ended_ctx = c->ended_ctx,
 	};
 	if (!c->prog)
 		return -EINVAL;
@@ -152,6 +157,7 @@ enum metic_error metic_create(const struct metic_config *config, metic_vm **out)
 		.verify = true,
 #endif
 		.cache_size = c.code_cache,
+		.perf_map = c.perf_map,
 		.dump = c.dump,
 		.log = c.log,
 		.log_ctx = c.log_ctx,

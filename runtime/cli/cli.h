@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <metic.h>
 
@@ -32,9 +33,12 @@ struct options {
 	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname,
 	    *cache_dir;
 	const char *gdb; /* where a debugger connects; "": the usual port */
+	const char *profile; /* "": to the log; a file, or "json" */
+	const char *flamegraph, *folded, *profile_part;
+	const char *jitdump; /* a folder; "": the working directory */
 	const char *strace; /* "": to --log or stderr; else a file */
 	struct list set_env, unset_env; /* set_env: NAME alone unsets */
-	bool stats, json, verbose, help, no_cache;
+	bool stats, json, verbose, help, no_cache, perf_map;
 	bool check; /* the command is `check` */
 	enum metic_tier tier_value;
 	uint64_t stack_value;
@@ -72,11 +76,23 @@ int run_program(const struct options *o);
 /* The guest's root directory, or NULL. */
 const char *choose_sysroot(const struct options *o);
 /* Where the program o->args[0] is; out has PATH_MAX bytes. */
-const char *find_program(
-    const struct options *o, const char *root, char *out);
+const char *find_program(const struct options *o, const char *root, char *out);
 /* Say what failed; the exit status. */
 int status_of_error(const struct options *o, enum metic_error e,
     const char *prog, const char *why);
+
+/* What is to become of the samples of a run; profile.c. */
+struct profiling {
+	const char *profile, *flamegraph, *folded; /* files, or NULL */
+	char path[4096]; /* of all processes' samples; "": none are taken */
+	pid_t pid; /* the process that reports */
+	int log;
+};
+/* What the options say; false: a message was printed. */
+bool profile_start(const struct options *o, struct profiling *pr);
+/* metic_config.ended. */
+void profile_ended(
+    const struct profiling *pr, const char *program, metic_vm *vm, bool exec);
 
 /* `metic explain` of o->args. */
 int explain_program(const struct options *o);

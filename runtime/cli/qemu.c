@@ -132,6 +132,18 @@ static enum verdict log_calls(struct request *q)
 	return GO_ON;
 }
 
+static enum verdict perfmap(struct request *q)
+{
+	q->o->perf_map = true;
+	return GO_ON;
+}
+
+static enum verdict jitdump(struct request *q)
+{
+	q->o->jitdump = "";
+	return GO_ON;
+}
+
 /* What -d can log, in metic's terms: letters of --dump. */
 static const struct {
 	const char *item, *letters;

@@ -71,7 +71,8 @@ static bool open_outputs(const struct options *o, struct outputs *out)
 	out->log = STDERR_FILENO;
 	if (o->log)
 		out->log = open_log(o->log);
-	else if (o->strace || o->stats || o->dump || o->check || o->verbose)
+	else if (o->strace || o->stats || o->dump || o->check || o->verbose ||
+	    o->profile)
 		out->log = out_of_the_way(STDERR_FILENO);
 	out->strace = out->log;
 	if (out->log >= 0 && o->strace && *o->strace)
@@ -162,8 +163,7 @@ static const char *opened_program(const struct options *o, char *out)
  * Where the program is: the host path as given, else (absolute) the guest
  * path in the sysroot, else (a bare name) along PATH.
  */
-const char *find_program(
-    const struct options *o, const char *root, char *out)
+const char *find_program(const struct options *o, const char *root, char *out)
 {
 	const char *name = o->args[0];
 	if (o->execfd >= 0)
@@ -225,12 +225,14 @@ static const char *choose_cache(const struct options *o, char buf[PATH_MAX])
 	return realpath(dir, buf);
 }
 
-#define RERUN_MAX 28
+#define RERUN_MAX 40
 
 struct rerun {
 	const char *word[RERUN_MAX];
 	unsigned n;
 	char log[PATH_MAX], strace[PATH_MAX + 16], stack[24];
+	char profile[PATH_MAX + 16], part[PATH_MAX + 24];
+	char jitdump[PATH_MAX + 16];
 };
 
 static void add(struct rerun *r, const char *word, const char *value)
@@ -244,6 +246,40 @@ static void add(struct rerun *r, const char *word, const char *value)
 static const char *absolute(const char *path, char buf[PATH_MAX])
 {
 	return realpath(path, buf) ? buf : path;
+}
+
+/* Children's samples are added to ours. */
+static void add_profiling(struct rerun *r, const struct profiling *pr)
+{
+	if (!*pr->path)
+		return;
+	if (pr->profile) {
+		snprintf(r->profile, sizeof(r->profile), "--profile%s%s",
+		    *pr->profile ? "=" : "", pr->profile);
+		add(r, r->profile, NULL);
+	}
+	if (pr->flamegraph)
+		add(r, "--flamegraph", pr->flamegraph);
+	if (pr->folded)
+		add(r, "--folded", pr->folded);
+	snprintf(
+	    r->part, sizeof(r->part), "%.4000s:%d", pr->path, (int)pr->pid);
+	add(r, "--profile-part", r->part);
+}
+
+static void add_perf(struct rerun *r, const struct options *o)
+{
+	char real[PATH_MAX];
+
+	if (o->perf_map)
+		add(r, o->qemu ? "-perfmap" : "--perf-map", NULL);
+	if (o->jitdump && o->qemu) {
+		add(r, "-jitdump", NULL);
+	} else if (o->jitdump) {
+		snprintf(r->jitdump, sizeof(r->jitdump), "--jitdump=%s",
+		    absolute(*o->jitdump ? o->jitdump : ".", real));
+		add(r, r->jitdump, NULL);
+	}
 }
 
 static void add_run_options(
@@ -272,7 +308,8 @@ static void add_run_options(
  * may have changed them.
  */
 static const char *const *make_rerun(struct rerun *r, const struct options *o,
-    const char *self, const char *root, const char *cache)
+    const char *self, const char *root, const char *cache,
+    const struct profiling *pr)
 {
 	if (!self)
 		return NULL;
@@ -292,6 +329,8 @@ static const char *const *make_rerun(struct rerun *r, const struct options *o,
 		add_run_options(r, o, cache);
 	else if (o->strace)
 		add(r, "-strace", NULL);
+	add_perf(r, o);
+	add_profiling(r, pr);
 	r->word[r->n] = NULL;
 	return r->word;
 }
@@ -387,13 +426,28 @@ static int run(
 	}
 }
 
+/* What happens at the end of each process of a run. */
+struct ending {
+	struct profiling profiling;
+	const char *program;
+};
+
+static void ended(void *ctx, metic_vm *vm, bool exec)
+{
+	const struct ending *e = ctx;
+
+	if (*e->profiling.path)
+		profile_ended(&e->profiling, e->program, vm, exec);
+}
+
 int run_program(const struct options *o)
 {
+	static struct ending ending; /* large, and for all its processes */
 	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
 	char dir[PATH_MAX];
 	static struct rerun rerun; /* large: kept off the stack */
 	struct outputs out;
-	if (!open_outputs(o, &out))
+	if (!open_outputs(o, &out) || !profile_start(o, &ending.profiling))
 		return o->qemu ? EXIT_FAILURE : EXIT_METIC;
 	const char *root = choose_sysroot(o);
 	struct metic_config c = METIC_CONFIG_INIT;
@@ -416,8 +470,18 @@ int run_program(const struct options *o)
 	c.cache_dir = choose_cache(o, dir);
 	c.uname_release = o->uname;
 	c.gdb = o->gdb && !*o->gdb ? GDB_PORT : o->gdb;
-	c.rerun = make_rerun(&rerun, o,
-	    self_path(o->args[0], self, sizeof(self)), root, c.cache_dir);
+	c.perf_map = o->perf_map;
+	char here[PATH_MAX];
+	if (o->jitdump)
+		c.jitdump = absolute(*o->jitdump ? o->jitdump : ".", here);
+	ending.program = c.prog;
+	ending.profiling.log = out.log;
+	c.profile = *ending.profiling.path;
+	c.ended = ended;
+	c.ended_ctx = &ending;
+	c.rerun =
+	    make_rerun(&rerun, o, self_path(o->args[0], self, sizeof(self)),
+		root, c.cache_dir, &ending.profiling);
 	if (o->verbose)
 		say(&out, "metic: running %s, sysroot %s\n", c.prog,
 		    root ? root : "none");

@@ -4,6 +4,9 @@
  * The writable view is never executable and the executable view never
  * writable (W^X). The file is shared memory, so a forked child gets a file
  * of its own at the same two addresses before it runs guest code again.
+ *
+ * perf looks for names of code in memory without a file only, so for it the
+ * object is shared anonymous memory, which mremap maps a second time.
  */
 #include "runtime/exec/internal.h"
 
@@ -36,8 +39,27 @@ static int map_view(u8 **at, int fd, size_t size, int prot)
 	return 0;
 }
 
+/* The same without a file. */
+static int map_both_anonymous(struct exec *ex)
+{
+	const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
+	u8 *rw = mmap(ex->rw, ex->size, PROT_READ | PROT_WRITE,
+	    flags | (ex->rw ? MAP_FIXED : 0), -1, 0);
+	if (rw == MAP_FAILED)
+		return -errno;
+	ex->rw = rw;
+	u8 *rx = mremap(rw, 0, ex->size,
+	    MREMAP_MAYMOVE | (ex->rx ? MREMAP_FIXED : 0), ex->rx);
+	if (rx == MAP_FAILED)
+		return -errno;
+	ex->rx = rx;
+	return mprotect(rx, ex->size, PROT_READ | PROT_EXEC) < 0 ? -errno : 0;
+}
+
 static int map_both(struct exec *ex)
 {
+	if (ex->vm->cfg.perf_map)
+		return map_both_anonymous(ex);
 	int err = map_view(&ex->rw, ex->fd, ex->size, PROT_READ | PROT_WRITE);
 	if (err)
 		return err;
@@ -56,8 +78,8 @@ int cache_init(struct exec *ex)
 	const struct vm_config *cfg = &ex->vm->cfg;
 	ex->size = ALIGN_UP(
 	    cfg->cache_size ? cfg->cache_size : CODE_CACHE_SIZE, HOST_PAGE);
-	ex->fd = open_file(ex->size);
-	if (ex->fd < 0)
+	ex->fd = cfg->perf_map ? -1 : open_file(ex->size);
+	if (!cfg->perf_map && ex->fd < 0)
 		return ex->fd;
 	int err = map_both(ex);
 	/* the mappings keep the file; a guest must not see a descriptor */
@@ -100,12 +122,27 @@ void cache_snapshot(struct exec *ex)
 	}
 }
 
+/* Without a file to map, the snapshot is read. */
+static bool read_snapshot(struct exec *ex)
+{
+	for (size_t done = 0; done < ex->used;) {
+		ssize_t n =
+		    pread(ex->fd, ex->rw + done, ex->used - done, (off_t)done);
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
 bool cache_use_snapshot(struct exec *ex)
 {
-	bool warm = ex->fd >= 0;
-	if (!warm)
+	bool warm = ex->fd >= 0, anonymous = ex->vm->cfg.perf_map;
+	if (!warm && !anonymous)
 		ex->fd = open_file(ex->size);
-	if (ex->fd < 0 || map_both(ex) < 0)
+	if ((ex->fd < 0 && !anonymous) || map_both(ex) < 0)
+		return false;
+	if (warm && anonymous && !read_snapshot(ex))
 		return false;
 	cache_drop_snapshot(ex);
 	if (warm)

@@ -12,6 +12,7 @@
  * a new epoch forgets its call stack, whose frames are gone.
  */
 #include "runtime/exec/persist.h"
+#include "runtime/look/look.h"
 
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -88,6 +89,7 @@ void exec_reset_tables(struct exec *ex)
 	ex->hi = 0;
 	arena_reset(&ex->meta);
 	atomic_fetch_add(&ex->epoch, 1);
+	look_flushed(ex);
 }
 
 /*
@@ -149,7 +151,9 @@ enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg)
 	exec_leave_code(v);
 	v->exit_reason = reason;
 	v->exit_arg = arg;
+	v->activity = reason == EXIT_SYSCALL ? VCPU_CALLS : VCPU_RUNS;
 	enum vm_action act = v->vm->hooks->event(v, reason, arg);
+	v->activity = VCPU_RUNS;
 	exec_enter_code(v);
 	return act;
 }
@@ -285,7 +289,9 @@ static bool interp_step(struct vcpu *v)
 		v->abi.budget -= tb->insns;
 	}
 	v->vm->stats.interp_blocks++;
+	v->activity = VCPU_INTERPRETS;
 	struct interp_result r = exec_interp_pc(v, tb, &exec_mem);
+	v->activity = VCPU_RUNS;
 	return exec_handle_exit(v, r.reason, r.arg);
 }
 

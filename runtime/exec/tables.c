@@ -2,7 +2,7 @@
  * tables.c - finding translation blocks: by guest pc, by host code address,
  * by guest page; and the links between them.
  */
-#include "runtime/exec/internal.h"
+#include "runtime/look/look.h"
 
 /*
  * Neighbours stay neighbours: a short program touches few pages of the table.
@@ -125,6 +125,7 @@ int tb_insert(struct exec *ex, struct tb *tb)
 	if (tb->code) {
 		ex->by_code[ex->ntb] = tb;
 		atomic_fetch_add(&ex->ntb, 1);
+		look_tb(ex, tb);
 	}
 	struct tb *_Atomic *head = &ex->hash[hash_pc(tb->pc)];
 	atomic_store(&tb->next, atomic_load(head));

@@ -242,10 +242,25 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 		tb_kill(ex, tb); /* made for native code only: once more */
 		tb = NULL;
 	}
-	if (!tb)
+	if (!tb) {
+		u8 before = v->activity;
+		v->activity = VCPU_TRANSLATES;
 		tb = translate(v, pc, with_ir);
+		v->activity = before;
+	}
 	pthread_mutex_unlock(&ex->lock);
 	return tb;
+}
+
+struct ir_region *translate_again(struct vcpu *v, gva_t pc)
+{
+	struct exec *ex = v->vm->exec;
+	u32 max = v->vm->cfg.max_insns;
+	struct code_hash hash;
+
+	return lift(v, pc, max ? max : TB_MAX_INSNS, false, false, &hash) ?
+	    &ex->region :
+	    NULL;
 }
 
 static const struct ir_region *one(

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "translator/fpu.h"
+#include "runtime/look/look.h"
 
 /* Zeroed memory that costs nothing until it is touched. */
 static void *reserve(size_t n)
@@ -54,6 +55,7 @@ static void exec_free(struct exec *ex)
 		return;
 	persist_free(ex);
 	if (ex->decoder)
+	look_free(ex);
 		ex->vm->guest->close(ex->decoder);
 	if (ex->host)
 		cache_free(ex);
@@ -249,7 +251,10 @@ int exec_fork_child(struct vcpu *v)
 	bool warm = ex->fd >= 0;
 	if (!cache_use_snapshot(ex))
 		return -ENOMEM;
-	if (!warm)
+	look_forked(ex);
+	if (warm)
+		look_known(ex);
+	else
 		exec_reset_tables(ex);
 	persist_forked(ex);
 	return 0;

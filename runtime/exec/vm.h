@@ -45,6 +45,7 @@ struct vm_config {
 	bool check; /* lock step of interpreter and baseline */
 	bool count; /* honour abi.budget */
 	bool verify; /* IR verifier after each pass */
+	bool perf_map; /* code lies where perf looks for names */
 	u32 max_insns; /* of a translation block; 0 = default */
 	size_t cache_size; /* of the code cache, bytes; 0 = default */
 	const char *dump; /* dump letters, NULL: none */
@@ -84,6 +85,9 @@ enum {
 	REQ_SYNC = 8, /* come out of generated code once */
 };
 
+/* What a vCPU's thread does outside generated code; read by samples. */
+enum { VCPU_RUNS, VCPU_INTERPRETS, VCPU_TRANSLATES, VCPU_CALLS };
+
 struct vcpu {
 	struct abi_state abi; /* must be first */
 	struct metic_vm *vm;
@@ -98,6 +102,7 @@ struct vcpu {
 	gva_t watch_hit;
 
 	/* --- private to runtime/exec --- */
+	volatile u8 activity; /* VCPU_* */
 	_Atomic u32 step; /* see exec/debug.c */
 	gva_t step_pc; /* abi.pc when step was set */
 	_Atomic u32 in_code; /* generated code or its tables are in use */

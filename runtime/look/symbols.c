@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/look/eh_frame.h"
+
 #define SECTION_MAX ((u64)1 << 30)
 #define SECTIONS_MAX 65536u
 #define PLT_ENTRY 16 /* of every ABI that we have */
@@ -292,6 +294,40 @@ static void finish(struct symbols *t)
 	}
 }
 
+struct add_frame {
+	struct symbols *t;
+	size_t n; /* symbols that have names */
+};
+
+static void add_frame(void *ctx, u64 start, u64 size)
+{
+	struct add_frame *a = ctx;
+	struct symbols known = *a->t;
+	struct symbol s = { .size = size };
+	char name[32];
+
+	known.n = a->n;
+	if (!symbols_offset(a->t, start, &s.off) || symbols_at(&known, s.off))
+		return;
+	snprintf(name, sizeof(name), "sub_%llx", (unsigned long long)start);
+	s.name = keep_text(a->t, name, "");
+	if (s.name)
+		add(a->t, s);
+}
+
+/* Functions without a name, of stripped files. */
+static void add_frames(struct symbols *t, const struct reader *r)
+{
+	const Elf64_Shdr *sh = find_named(r, ".eh_frame");
+	u8 *p = sh ? read_section(r, sh) : NULL;
+	struct add_frame a = { t, t->n };
+
+	if (p)
+		eh_frame_walk(p, sh->sh_size, sh->sh_addr, add_frame, &a);
+	free(p);
+	finish(t);
+}
+
 /* --- separate debug files ------------------------------------------------ */
 
 /* The build id as hexadecimal digits; false: it has none. */
@@ -380,6 +416,7 @@ int symbols_read(struct symbols *t, const char *path, const char *root)
 		add_table(t, &r, find_type(&r, SHT_DYNSYM));
 	add_plt(t, &r);
 	finish(t);
+	add_frames(t, &r);
 	reader_close(&r);
 	return 0;
 }

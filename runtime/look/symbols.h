@@ -3,7 +3,8 @@
  *
  * From .symtab, else from the separate debug file that the build id or
  * .gnu_debuglink names, else from .dynsym; calls through .plt are named
- * "puts@plt". The file is untrusted: what does not make sense is not there.
+ * "puts@plt", functions that only .eh_frame knows "sub_" and their address.
+ * The file is untrusted: what does not make sense is not there.
  */
 #ifndef LOOK_SYMBOLS_H
 #define LOOK_SYMBOLS_H

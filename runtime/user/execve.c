@@ -19,6 +19,7 @@
 #include "runtime/user/handlers.h"
 #include "runtime/user/limits.h"
 #include "runtime/user/process.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/seccomp.h"
 #include "runtime/user/signal.h"
 
@@ -253,6 +254,7 @@ static int run_program(struct linux_task *t, const char *host,
 		return kind;
 	if (kind == KIND_NATIVE && t->seccomp) /* it would be free of it */
 		return -EACCES;
+	sample_ended(p, kind != KIND_NATIVE && p->cfg.rerun);
 	if (kind == KIND_NATIVE)
 		return run_native(t, host, argv, envp);
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */

@@ -21,6 +21,7 @@
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/signal.h"
 
 /* Locks are taken in this order everywhere. */
@@ -82,6 +83,7 @@ static void become_child(
 	t->tid = gettid();
 	t->robust_list = 0;
 	gdb_forked(t);
+	sample_forked(t);
 	if (err) {
 		struct linux_exit ex = { .signaled = true, .status = SIGKILL };
 		linux_warn(p, "no memory for a forked process");

@@ -14,6 +14,7 @@
 #include "runtime/user/mm.h"
 #include "runtime/user/proc.h"
 #include "runtime/user/process.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/signal.h"
 
 #define X(sym) extern const struct linux_abi sym;
@@ -58,7 +59,7 @@ static void traced_syscall(struct linux_task *t)
 		r = (i64)s[abi->slot_ret];
 	else if (!t->p->ending)
 		r = syscall_dispatch(t, t->nr, a);
-	bool poked = ptrace_was_poked(&t->ptrace);
+	bool poked = ptrace_was_poked(&t->ptrace) || t->sampled;
 	if (r == -EINTR && poked)
 		r = SYS_RESTART_NOHAND;
 	if (r <= SYS_RESTART && r >= SYS_RESTART_NOHAND)
@@ -77,12 +78,14 @@ static void do_syscall(struct linux_task *t)
 		a[i] = s[abi->slot_arg[i]];
 	t->nr = s[abi->slot_nr];
 	t->orig_arg0 = a[0];
+	t->sampled = false;
 	if (unlikely(t->ptrace.traced)) {
 		traced_syscall(t);
 		return;
 	}
 	i64 r = syscall_dispatch(t, t->nr, a);
-	if (r == -EINTR && (gdb_kicked(t) || ptrace_was_poked(&t->ptrace)))
+	if (r == -EINTR &&
+	    (gdb_kicked(t) || ptrace_was_poked(&t->ptrace) || t->sampled))
 		r = SYS_RESTART_NOHAND;
 	switch (r) {
 	case SYS_NO_RETURN: break;
@@ -139,6 +142,7 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 		if (!t->started) {
 			t->started = true;
 			signal_host_set(t->sigmask);
+			sample_thread(t);
 			if (t->leader && !t->p->forked)
 				ptrace_start(t);
 		}
@@ -155,6 +159,7 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 		return go;
 	debug_thread_remove(&t->debug);
 	ptrace_leave(t, wait_status(t));
+	sample_thread_end(t);
 	/* From here on this is not a guest thread any more. */
 	signal_host_set(~(u64)0);
 	return VM_LEAVE;
@@ -302,12 +307,14 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		t->leader = true;
 		t->sigmask = mask;
 		gdb_begin(p);
+		sample_begin(p);
 		gdb_thread(t);
 		exec_request(t->v, REQ_EVENT);
 		linux_task_run(t);
 		task_exit(t);
 		wait_for_tasks(p);
 		exec_cache_save(vm);
+		sample_ended(p, false);
 		gdb_end(p);
 		if (p->sharers) /* children that need our memory to stay */
 			process_finish(&p->end);

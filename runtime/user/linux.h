@@ -54,6 +54,15 @@ struct linux_config {
 	u64 stack_size; /* 0: RLIMIT_STACK, 8 MiB when that is unlimited */
 	const char *gdb; /* where to wait for a debugger (debug.h), or NULL */
 	const char *uname_release; /* NULL: the host's */
+	bool perf_map, profile; /* as in runtime/look/look.h */
+	const char *jitdump; /* folder, or NULL */
+	/*
+	 * Called at the end of each process, forked children's too, and, with
+	 * `exec`, before the process becomes another guest program. May be
+	 * NULL.
+	 */
+	void (*ended)(void *ctx, struct metic_vm *vm, bool exec);
+	void *ended_ctx;
 };
 
 struct linux_exit {
@@ -281,6 +290,7 @@ struct linux_process {
 	_Atomic bool mem_open; /* /proc/self/mem was opened for writing */
 	_Atomic int membarriers; /* the guest's registrations */
 	_Atomic u64 missing[8]; /* unsupported calls already logged */
+	pid_t pid; /* of the host process; not of a vfork child */
 	struct rlimit
 	    kept_limit[2]; /* RLIMIT_AS, _DATA as the guest set them */
 	bool limit_kept[2]; /* and whether it has; guarded by lock */
@@ -331,6 +341,8 @@ struct linux_task {
 	_Atomic bool debug_kicked; /* the call was cut short for the debugger */
 	pthread_mutex_t hold; /* delays the start of a new thread */
 	sem_t *vfork_done; /* posted at its end for CLONE_VFORK, or NULL */
+	int sample_timer; /* the host's number of it + 1; 0: none */
+	volatile bool sampled; /* during the system call being run */
 };
 
 /* The task that runs on the calling thread, or NULL. Signal-safe. */

@@ -18,6 +18,7 @@
 #include "runtime/user/limits.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/process.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/seccomp.h"
 #include "runtime/user/signal.h"
 #include "runtime/user/stack.h"
@@ -136,6 +137,11 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 }
 
 void process_free(struct linux_process *p)
+	d->perf_map = c->perf_map;
+	d->profile = c->profile;
+	d->jitdump = c->jitdump ? strdup(c->jitdump) : NULL;
+	d->ended = c->ended;
+	d->ended_ctx = c->ended_ctx;
 {
 	free((char *)p->cfg.sysroot);
 	free((char *)p->cfg.cache_dir);
@@ -171,6 +177,7 @@ static int find_program(struct linux_process *p)
 	return 0;
 }
 
+	free((char *)p->cfg.jitdump);
 /*
  * If p's program is a script, put its interpreter in its place: argv becomes
  * {interp, [arg], script, rest}. One level more is allowed, as often as
@@ -468,6 +475,9 @@ int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,
 	if (n && !why[0])
 		snprintf(why, n, "%s: %s", cfg->prog, strerror(-r));
 	if (p && p->vm)
+	r = sample_open(p);
+	if (r)
+		return r;
 		linux_free(p->vm);
 	else if (p)
 		process_free(p);

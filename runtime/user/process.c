@@ -14,6 +14,7 @@
 #include "runtime/user/clone.h"
 #include "runtime/user/handlers.h"
 #include "runtime/user/process.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/signal.h"
 
 _Noreturn void process_finish(const struct linux_exit *ex)
@@ -21,6 +22,8 @@ _Noreturn void process_finish(const struct linux_exit *ex)
 	struct vcpu *v = vcpu_current();
 	if (v)
 		exec_cache_save(v->vm);
+		sample_ended(v->vm->kernel, false);
+	}
 	if (ex->signaled) {
 		const u64 dfl[4] = { 0 };
 		const u64 sa[6] = { (u64)ex->status, (u64)dfl, 0, 8 };

@@ -23,6 +23,7 @@
 #include "runtime/exec/fault.h"
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/hostcall.h"
+#include "runtime/user/sample.h"
 #include "runtime/user/signal.h"
 
 /* struct sigaction as the host's kernel has it. */
@@ -146,6 +147,10 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 	}
 	if (!t)
 		return;
+	if (sig == SIGNAL_KICK && sample_tick(t, si, ctx)) {
+		errno = saved_errno;
+		return;
+	}
 	int traced = sig == SIGNAL_KICK ? ptrace_kick(t, &si) : 0;
 	if (traced > 0)
 		sig = traced;
@@ -207,6 +212,7 @@ int signal_host_action(struct linux_process *p, int sig)
 	bool ours = SIGNAL_BIT(sig) & SIGNAL_NEVER_BLOCKED;
 	bool shown = p->debug_signals && g->handler == 0 &&
 	    signal_default_of(sig) != SIGNAL_IGNORE;
+	shown = shown || (g->handler == 0 && sample_wants(p, sig));
 	if (ours || shown || g->handler > 1)
 		act.handler = on_host_signal;
 	else

@@ -119,8 +119,8 @@ struct host_backend {
 	    const struct guest_reg *r, char *buf, size_t n);
 
 	/* --- for the host signal handler; uc is a ucontext_t --- */
-	u64 (*context_sp)(const void *uc);
 	u64 (*context_pc)(const void *uc);
+	u64 (*context_sp)(const void *uc);
 	/* Copy pins and fp status of interrupted generated code to the vCPU. */
 	void (*context_save)(
 	    const struct guest_isa *g, struct vcpu *v, const void *uc);

@@ -318,10 +318,10 @@ const struct host_backend backend_x86_64 = {
 	.patch = x86_patch,
 	.site_target = x86_site_target,
 	.context_pc = x86_context_pc,
+	.context_sp = x86_context_sp,
 	.context_save = x86_context_save,
 	.context_leave = x86_context_leave,
 	.context_restart_stack = x86_context_restart_stack,
-	.context_sp = x86_context_sp,
 	.fpu_make = make_fpu,
 	.fpu_flags = flags_of_fpu,
 };

@@ -114,10 +114,10 @@ struct exec {
 
 	void *decoder;
 	struct persist *persist; /* NULL: translations are not kept */
+	struct look *look; /* NULL: nobody watches */
 	struct arena arena; /* of the translation under way */
 	struct ir_region region;
 };
-	struct look *look; /* NULL: nobody watches */
 
 /* cache.c */
 int cache_init(struct exec *ex);
@@ -164,14 +164,14 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
 const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath);
 /* The same while nobody else runs guest code; for exclusive.c. */
 const struct ir_region *translate_exclusive(struct vcpu *v, gva_t pc);
-
-/* dispatch.c */
-const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
 /*
  * The block at pc as the lifter makes it, for those who want to look at it;
  * valid until the next translation. Needs lock. NULL: no memory.
  */
 struct ir_region *translate_again(struct vcpu *v, gva_t pc);
+
+/* dispatch.c */
+const void *exec_service(struct vcpu *v, u32 reason, u64 arg);
 struct interp_result exec_interp(
     struct vcpu *v, struct tb *tb, const struct interp_mem *mem);
 /* The block at abi.pc, or one instruction of it if frm is no mode. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "translator/fpu.h"
 #include "runtime/look/look.h"
+#include "translator/fpu.h"
 
 /* Zeroed memory that costs nothing until it is touched. */
 static void *reserve(size_t n)
@@ -54,8 +54,8 @@ static void exec_free(struct exec *ex)
 	if (!ex)
 		return;
 	persist_free(ex);
-	if (ex->decoder)
 	look_free(ex);
+	if (ex->decoder)
 		ex->vm->guest->close(ex->decoder);
 	if (ex->host)
 		cache_free(ex);
@@ -246,12 +246,12 @@ int exec_fork_child(struct vcpu *v)
 		free(o);
 	}
 	struct exec *ex = vm->exec;
+	look_forked(ex);
 	if (!ex->host)
 		return 0;
 	bool warm = ex->fd >= 0;
 	if (!cache_use_snapshot(ex))
 		return -ENOMEM;
-	look_forked(ex);
 	if (warm)
 		look_known(ex);
 	else

@@ -105,6 +105,11 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 	d->stack_size = c->stack_size;
 	d->cache_cap = c->cache_cap;
 	d->cache_dir = c->cache_dir ? strdup(c->cache_dir) : NULL;
+	d->perf_map = c->perf_map;
+	d->profile = c->profile;
+	d->jitdump = c->jitdump ? strdup(c->jitdump) : NULL;
+	d->ended = c->ended;
+	d->ended_ctx = c->ended_ctx;
 	if (c->sysroot) {
 		char *root = realpath(c->sysroot, NULL);
 		if (!root)
@@ -137,14 +142,10 @@ static int copy_config(struct linux_process *p, const struct linux_config *c)
 }
 
 void process_free(struct linux_process *p)
-	d->perf_map = c->perf_map;
-	d->profile = c->profile;
-	d->jitdump = c->jitdump ? strdup(c->jitdump) : NULL;
-	d->ended = c->ended;
-	d->ended_ctx = c->ended_ctx;
 {
 	free((char *)p->cfg.sysroot);
 	free((char *)p->cfg.cache_dir);
+	free((char *)p->cfg.jitdump);
 	free((char *)p->cfg.uname_release);
 	free((char *)p->cfg.prog);
 	free((char *)p->cfg.argv0);
@@ -177,7 +178,6 @@ static int find_program(struct linux_process *p)
 	return 0;
 }
 
-	free((char *)p->cfg.jitdump);
 /*
  * If p's program is a script, put its interpreter in its place: argv becomes
  * {interp, [arg], script, rest}. One level more is allowed, as often as
@@ -442,6 +442,9 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 	p->vm = vm;
 	if (p->cfg.cache_dir) /* without it everything is made again */
 		exec_cache_open(vm, p->cfg.cache_dir, p->cfg.cache_cap);
+	r = sample_open(p);
+	if (r)
+		return r;
 	if (p->cfg.strace)
 		p->strace_fd = linux_fd_hide(p, dup(p->cfg.strace_fd));
 	r = populate(p, f, why, n);
@@ -475,9 +478,6 @@ int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,
 	if (n && !why[0])
 		snprintf(why, n, "%s: %s", cfg->prog, strerror(-r));
 	if (p && p->vm)
-	r = sample_open(p);
-	if (r)
-		return r;
 		linux_free(p->vm);
 	else if (p)
 		process_free(p);

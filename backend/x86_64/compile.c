@@ -7,7 +7,6 @@
 #include "backend/x86_64/cc.h"
 #include "backend/x86_64/context.h"
 #include "backend/x86_64/disasm.h"
-#include "backend/x86_64/keeps_fp.h"
 #include "backend/x86_64/thunks.h"
 #include "translator/fpu.h"
 
@@ -317,6 +316,8 @@ const struct host_backend backend_x86_64 = {
 	.compile = compile,
 	.patch = x86_patch,
 	.site_target = x86_site_target,
+	.disassemble = x86_disassemble,
+	.pin_name = x86_pin_name,
 	.context_pc = x86_context_pc,
 	.context_sp = x86_context_sp,
 	.context_save = x86_context_save,

@@ -242,7 +242,21 @@ static int run_native(struct linux_task *t, const char *host,
 	return r;
 }
 
-static int run_program(struct linux_task *t, const char *host,
+/* The new metic sees only `host`; the guest said `fn`, which may be NULL. */
+static int pass_name(
+    struct linux_task *t, const char *host, const char *fn, struct strvec *envp)
+{
+	char own[PATH_MAX], env[sizeof(EXEC_FN_ENV) + PATH_MAX];
+
+	snprintf(own, sizeof(own), "%s", host);
+	path_to_guest(t->p, own);
+	if (!fn || (!strcmp(own, fn) && own[0] != '-'))
+		return 0;
+	snprintf(env, sizeof(env), EXEC_FN_ENV "%s", fn);
+	return strvec_copy(&t->exec_arena, envp, env);
+}
+
+static int run_program(struct linux_task *t, const char *host, const char *fn,
     const struct strvec *argv, struct strvec *envp)
 {
 	struct linux_process *p = t->p;
@@ -263,6 +277,8 @@ static int run_program(struct linux_task *t, const char *host,
 	int r = limits_pass_on(p, limits) ?
 	    strvec_copy(&t->exec_arena, envp, limits) :
 	    0;
+	if (r == 0)
+		r = pass_name(t, host, fn, envp);
 	if (r == 0)
 		r = rerun_vector(t, debugged ? gdb : NULL, host, argv, &cmd);
 	if (r == 0)
@@ -296,8 +312,8 @@ static int pin_descriptor(
 	return strvec_copy(&t->exec_arena, envp, env);
 }
 
-static i64 exec_path(
-    struct linux_task *t, char host[PATH_MAX], gva_t argv, gva_t envp)
+static i64 exec_path(struct linux_task *t, char host[PATH_MAX], const char *fn,
+    gva_t argv, gva_t envp)
 {
 	struct strvec av = { 0 }, ev = { 0 };
 	u64 bytes = 0;
@@ -316,7 +332,7 @@ static i64 exec_path(
 	if (r == 0)
 		r = pin_descriptor(t, host, &ev, &copy);
 	if (r == 0)
-		r = run_program(t, host, &av, &ev);
+		r = run_program(t, host, fn, &av, &ev);
 	if (fd >= 0)
 		close(fd);
 	if (copy >= 0)
@@ -327,9 +343,11 @@ static i64 exec_path(
 
 i64 sys_execve(struct linux_task *t, const u64 a[6])
 {
-	char host[PATH_MAX];
+	char host[PATH_MAX], fn[PATH_MAX];
 	int r = path_lookup(t, AT_FDCWD, a[0], host, 0);
-	return r ? r : exec_path(t, host, a[1], a[2]);
+	if (r == 0 && guest_string(t, fn, a[0], sizeof(fn)) < 0)
+		r = -EFAULT;
+	return r ? r : exec_path(t, host, fn, a[1], a[2]);
 }
 
 /*
@@ -390,5 +408,5 @@ i64 sys_execveat(struct linux_task *t, const u64 a[6])
 	}
 	if (r == 0 && nofollow && lstat(host, &st) == 0 && S_ISLNK(st.st_mode))
 		r = -ELOOP;
-	return r ? r : exec_path(t, host, a[2], a[3]);
+	return r ? r : exec_path(t, host, NULL, a[2], a[3]);
 }

@@ -300,7 +300,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 
 	if (err == 0) {
 		prctl(PR_GET_NAME, comm);
-		set_comm(p->cfg.prog);
+		set_comm(p->execfn);
 		if (p->cfg.rerun) /* metic is all that this process is */
 			proc_publish(p);
 		t->tid = gettid();

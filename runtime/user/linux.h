@@ -251,6 +251,7 @@ struct linux_process {
 	struct linux_config cfg; /* deep copies */
 	char *exe; /* host path, absolute and resolved */
 	char *exe_guest; /* what /proc/self/exe shows */
+	char *execfn; /* AT_EXECFN: what execve was given */
 	struct linux_image image;
 	struct seccomp_filter *seccomp; /* of the first task, from execve */
 	/* The initial stack's strings and vectors, for /proc/self. */

@@ -155,12 +155,27 @@ void process_free(struct linux_process *p)
 	free((char *)p->cfg.gdb);
 	free(p->exe);
 	free(p->exe_guest);
+	free(p->execfn);
 	pthread_mutex_destroy(&p->mm->lock);
 	free(p->mm);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->sig_lock);
 	pthread_cond_destroy(&p->idle);
 	free(p);
+}
+
+/* The name that the program was started by, before links are followed. */
+static int name_execfn(struct linux_process *p)
+{
+	char buf[PATH_MAX];
+
+	p->execfn = config_take(p, EXEC_FN_ENV);
+	if (p->execfn)
+		return 0;
+	snprintf(buf, sizeof(buf), "%s", p->cfg.prog);
+	path_to_guest(p, buf);
+	p->execfn = strdup(buf);
+	return p->execfn ? 0 : -ENOMEM;
 }
 
 /* The program is found as the guest would find it: the sysroot first. */
@@ -362,7 +377,6 @@ static int name_exe(struct linux_process *p, const struct elf_file *f)
 static int populate(
     struct linux_process *p, const struct elf_file *f, char *why, size_t n)
 {
-	char execfn[PATH_MAX];
 	gva_t sp;
 
 	int r = load_image(p, f, why, n);
@@ -372,13 +386,11 @@ static int populate(
 		r = map_vdso(p);
 	if (r)
 		return r;
-	snprintf(execfn, sizeof(execfn), "%s", p->cfg.prog);
-	path_to_guest(p, execfn);
 	r = seccomp_receive(p);
 	if (r)
 		return r;
 	limits_receive(p);
-	r = stack_build(p, execfn, &sp);
+	r = stack_build(p, p->execfn, &sp);
 	if (r)
 		return r;
 	struct linux_task *t = linux_task_new(p);
@@ -460,6 +472,8 @@ int linux_new(const struct linux_config *cfg, const struct vm_config *vmcfg,
 	if (n)
 		why[0] = 0;
 	int r = p ? copy_config(p, cfg) : -ENOMEM;
+	if (r == 0)
+		r = name_execfn(p);
 	if (r == 0)
 		r = find_program(p);
 	if (r == 0)

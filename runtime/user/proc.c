@@ -134,6 +134,8 @@ static bool write_status(const struct proc_view *v, FILE *f)
 		if (size || !strncmp(line, "VmData:", 7))
 			fprintf(f, "%.7s\t%8llu kB\n", line,
 			    (unsigned long long)(size ? total : data) >> 10);
+		else if (!v->name->pid && !strncmp(line, "Threads:", 8))
+			fprintf(f, "Threads:\t%u\n", proc_threads(v->p));
 		else
 			fputs(line, f);
 	}
@@ -198,12 +200,13 @@ static bool write_limits(const struct proc_view *v, FILE *f)
 }
 
 /* What stands in a field of stat for the guest; false: the host's. */
-static bool stat_field(struct linux_process *p, int field, u64 *v)
+static bool stat_field(struct linux_process *p, bool own, int field, u64 *v)
 {
 	u64 total, data;
 
 	limits_usage(p, &total, &data);
 	switch (field) {
+	case 20: *v = own ? proc_threads(p) : 0; return own;
 	case 23: *v = total; return true;
 	case 26: *v = p->image.start; return true;
 	case 27: *v = p->image.end; return true;
@@ -235,7 +238,7 @@ static bool write_stat(const struct proc_view *v, FILE *f)
 	char *save, *word = strtok_r(s + 1, " \n", &save);
 	for (int field = 3; word; field++) {
 		u64 n;
-		if (stat_field(v->p, field, &n))
+		if (stat_field(v->p, !v->name->pid, field, &n))
 			fprintf(f, " %llu", (unsigned long long)n);
 		else
 			fprintf(f, " %s", word);

@@ -62,6 +62,14 @@ bool proc_peer_read(const struct proc_view *v, void *to, gva_t from, size_t n);
 int proc_peer_exe(struct linux_task *t, const struct proc_name *n,
     char host[PATH_MAX], char guest[PATH_MAX]);
 
+/*
+ * The threads of our own process as the guest has them. The host's may also
+ * have some of metic's, and such as have ended for the guest.
+ */
+unsigned proc_threads(struct linux_process *p);
+/* Is tid one of them? */
+bool proc_has_thread(struct linux_process *p, pid_t tid);
+
 /* --- descriptors (proc_fd.c) ---------------------------------------------- */
 
 /* Is n one of metic's own descriptors, which are not there for the guest? */

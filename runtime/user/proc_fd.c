@@ -75,15 +75,29 @@ struct entry {
 	char name[];
 };
 
-/* Take the hidden ones out of n bytes of entries; the bytes left. */
-static size_t take_out(u8 *buf, size_t n, const struct hidden *h)
+/* What is not shown of a directory: descriptors, or threads not of p. */
+struct filter {
+	struct hidden fds;
+	struct linux_process *p; /* NULL: descriptors */
+};
+
+static bool is_shown(const struct filter *f, const char *name)
+{
+	if (name[0] < '0' || name[0] > '9')
+		return true;
+	return f->p ? proc_has_thread(f->p, atoi(name)) :
+		      !is_hidden(&f->fds, name);
+}
+
+/* Take what is not shown out of n bytes of entries; the bytes left. */
+static size_t take_out(u8 *buf, size_t n, const struct filter *f)
 {
 	size_t at = 0, to = 0;
 
 	while (at < n) {
 		const struct entry *e = (const void *)(buf + at);
 		size_t len = e->len;
-		if (!is_hidden(h, e->name)) {
+		if (is_shown(f, e->name)) {
 			memmove(buf + to, buf + at, len);
 			to += len;
 		}
@@ -104,8 +118,8 @@ static bool name_of_fd(
 	return k > 6 && !strncmp(path, "/proc/", 6) && proc_parse(t, path, n);
 }
 
-static i64 list_descriptors(
-    struct linux_task *t, const u64 a[6], const struct hidden *h)
+static i64 list_filtered(
+    struct linux_task *t, const u64 a[6], const struct filter *f)
 {
 	u64 size = MIN(a[2], (u64)32768);
 	u8 *buf = malloc(size ? size : 1);
@@ -118,7 +132,7 @@ static i64 list_descriptors(
 		r = host_call(SYS_getdents64, b);
 		if (r <= 0)
 			break;
-		r = (i64)take_out(buf, (size_t)r, h);
+		r = (i64)take_out(buf, (size_t)r, f);
 	} while (r == 0);
 	if (r > 0 && guest_write(t, a[1], buf, (size_t)r))
 		r = -EFAULT;
@@ -126,18 +140,28 @@ static i64 list_descriptors(
 	return r;
 }
 
+/* Is anything to be hidden in the directory that n names? */
+static bool find_filter(
+    struct linux_task *t, const struct proc_name *n, struct filter *f)
+{
+	f->p = NULL;
+	if (!strcmp(n->file, "task") && !n->pid)
+		f->p = t->p;
+	else if (strcmp(n->file, "fd") != 0 && strcmp(n->file, "fdinfo") != 0)
+		return false;
+	return f->p || find_hidden(t, n, &f->fds);
+}
+
 i64 sys_getdents64(struct linux_task *t, const u64 a[6])
 {
 	char path[PATH_MAX];
 	struct proc_name n;
-	struct hidden h;
+	struct filter f;
 	struct statfs fs;
 
 	if (fstatfs((int)a[0], &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
-	    name_of_fd(t, (int)a[0], path, &n) &&
-	    (!strcmp(n.file, "fd") || !strcmp(n.file, "fdinfo")) &&
-	    find_hidden(t, &n, &h))
-		return list_descriptors(t, a, &h);
+	    name_of_fd(t, (int)a[0], path, &n) && find_filter(t, &n, &f))
+		return list_filtered(t, a, &f);
 	return host_call(SYS_getdents64, a);
 }
 

@@ -95,16 +95,27 @@ static pid_t take_pid(const char **s)
 	return (pid_t)n;
 }
 
-/* Our own process, or a thread of it? /proc may be of another namespace. */
-static bool is_own(struct linux_process *p, pid_t pid)
+/* The first thread stays to the end, as a zombie at least. */
+unsigned proc_threads(struct linux_process *p)
 {
-	bool own = pid == getpid();
+	unsigned n = 1;
 
 	pthread_mutex_lock(&p->lock);
-	for (struct linux_task *t = p->tasks; t && !own; t = t->next)
-		own = t->tid == pid;
+	for (struct linux_task *t = p->tasks; t; t = t->next)
+		n += t->tid && t->tid != getpid() && !t->leaving;
 	pthread_mutex_unlock(&p->lock);
-	return own;
+	return n;
+}
+
+bool proc_has_thread(struct linux_process *p, pid_t tid)
+{
+	bool has = tid == getpid();
+
+	pthread_mutex_lock(&p->lock);
+	for (struct linux_task *t = p->tasks; t && !has; t = t->next)
+		has = t->tid == tid && !t->leaving;
+	pthread_mutex_unlock(&p->lock);
+	return has;
 }
 
 /* Are the numbers in /proc those that we use? */
@@ -132,7 +143,7 @@ bool proc_parse(struct linux_task *t, const char *path, struct proc_name *n)
 			return false;
 		if (!same_numbers())
 			return false;
-		if (!is_own(t->p, pid))
+		if (!proc_has_thread(t->p, pid))
 			n->pid = pid;
 	}
 	if (!strncmp(s, "/task/", 6)) {

@@ -222,7 +222,7 @@ static void forget_pointers(struct peer *k, const struct linux_task *t)
 	struct linux_process *p = &k->p;
 
 	memset(&p->cfg, 0, sizeof(p->cfg));
-	p->exe = p->exe_guest = NULL;
+	p->exe = p->exe_guest = p->execfn = NULL;
 	p->seccomp = NULL;
 	p->tasks = NULL;
 	p->debug = NULL;

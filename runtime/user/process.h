@@ -37,6 +37,8 @@ char *config_take(struct linux_process *p, const char *name);
 
 /* The descriptor that the program is, for linux_fd_hide. */
 #define EXEC_FD_ENV "METIC_EXECFD="
+/* The path that execve was given, if it is not the program's own. */
+#define EXEC_FN_ENV "METIC_EXECFN="
 
 /* A "#!" line: the interpreter's path and its one optional argument. */
 struct script {

@@ -176,7 +176,7 @@ static void test_processes(void)
 	static const char child[] = "some name\0child\0three";
 	pid = spawn(1, fds);
 	slurp(of(pid, "comm"));
-	CHECK(buf[0]);
+	CHECK(!strcmp(buf, "exe\n"));
 	CHECK(slurp(of(pid, "cmdline")) == sizeof(child));
 	CHECK(!memcmp(buf, child, sizeof(child)));
 	ssize_t k = readlink(of(pid, "exe"), buf, sizeof(buf));

@@ -91,6 +91,10 @@ struct abi_state {
 	u64 (*const *helpers)(struct vcpu *v, u64 a, u64 b);
 	/* Thunk addresses and constants of the backend; enter() fills it. */
 	u64 host[ABI_NHOST];
+	/* The host's clock `clock`: seconds, nanoseconds; 0 if it has it. */
+	int (*read_clock)(int clock, i64 time[2]);
+	/* Does that leave the host's fp registers alone? */
+	u32 clock_keeps_fp;
 };
 
 /* struct vcpu begins with its struct abi_state. */

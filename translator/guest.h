@@ -75,6 +75,12 @@ struct guest_isa {
 	 * floating point, so calling it costs little.
 	 */
 	u64 leaf_helpers;
+	/*
+	 * Bit n: leaf helper n reads clock `a` by abi.read_clock, and returns
+	 * seconds << 30 | nanoseconds, or ~0 where there is no such clock.
+	 * (No clock of Linux has more than 34 bits of seconds.)
+	 */
+	u64 clock_helpers;
 	struct guest_cconv cconv;
 	/* Slots of the reservation's address (or no_resv) and its LR's pc. */
 	u16 slot_resv, slot_resv_pc;

@@ -33,6 +33,7 @@ static const u8 x86_fpin[ABI_NFPIN] = { XMM4, XMM5, XMM6, XMM7, XMM8, XMM9,
  *   REFERENCE eax = what, ecx = types; call
  *   LEAF      rax = number of a leaf helper, tmp[0..1] its operands; call.
  *             The result is in rax
+ *   CLOCK     rcx = clock; call. The result is in rax
  */
 enum x86_host {
 	HOST_SERVICE,
@@ -40,6 +41,7 @@ enum x86_host {
 	HOST_LINK,
 	HOST_REFERENCE,
 	HOST_LEAF,
+	HOST_CLOCK,
 	HOST_NTHUNKS,
 	HOST_SIGN64 = HOST_NTHUNKS,
 	HOST_ABS64,

@@ -107,6 +107,30 @@ static bool is_leaf(const struct cc *c, const struct ir_insn *i)
 	    (c->cg->guest->leaf_helpers >> i->aux & 1);
 }
 
+static bool is_clock(const struct cc *c, const struct ir_insn *i)
+{
+	return is_leaf(c, i) && i->type == IR_I64 && i->a != IR_NONE &&
+	    (c->cg->guest->clock_helpers >> i->aux & 1);
+}
+
+static void emit_clock(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+
+	use_in(c, i->a, RCX);
+	if (i->b != IR_NONE)
+		consume(c, i->b);
+	forget_slots(c);
+	spill_scratch(c);
+	asm_call_m(&c->a, mem_vcpu(HOST_OFF(HOST_CLOCK)));
+	unlock(c, RCX);
+	lock(c, RAX); /* dest may move others */
+	unsigned d = dest(c, ref, NOREG);
+	asm_mov_rr(&c->a, 8, d, RAX);
+	unlock(c, RAX);
+	define(c, ref, d, 0);
+}
+
 static void call_reference(struct cc *c, ir_ref ref)
 {
 	if (is_leaf(c, &c->insn[ref])) {
@@ -173,6 +197,10 @@ void emit_reference(struct cc *c, ir_ref ref)
 	const ir_ref o[3] = { i->a, i->b, i->c };
 	unsigned n = (unsigned)strlen(ir_opinfo[i->op].args);
 
+	if (is_clock(c, i)) {
+		emit_clock(c, ref);
+		return;
+	}
 	for (unsigned k = 0; k < n; k++) {
 		if (o[k] == IR_NONE) {
 			asm_mov_mi(&c->a, 8, mem_vcpu(ABI_TMP_OFF(k)), 0);

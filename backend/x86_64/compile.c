@@ -7,6 +7,7 @@
 #include "backend/x86_64/cc.h"
 #include "backend/x86_64/context.h"
 #include "backend/x86_64/disasm.h"
+#include "backend/x86_64/keeps_fp.h"
 #include "backend/x86_64/thunks.h"
 #include "translator/fpu.h"
 
@@ -318,6 +319,7 @@ const struct host_backend backend_x86_64 = {
 	.site_target = x86_site_target,
 	.disassemble = x86_disassemble,
 	.pin_name = x86_pin_name,
+	.keeps_fp = x86_keeps_fp,
 	.context_pc = x86_context_pc,
 	.context_sp = x86_context_sp,
 	.context_save = x86_context_save,

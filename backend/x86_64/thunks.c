@@ -15,6 +15,8 @@
  *   reference  eax = what, ecx = types: a call of abi.reference
  *   leaf       rax = helper: a call of it, for those that do not look at the
  *              guest's state, nor compute in floating point
+ *   clock      rcx = clock: what guest_isa.clock_helpers do; there are two of
+ *              it, one for a read_clock that keeps the fp registers
  *   bottom     the return address below all frames of the call stack
  */
 #include "backend/x86_64/thunks.h"
@@ -34,19 +36,20 @@ static bool kept_by_c(unsigned reg)
 	return reg == RBX || (reg >= R12 && reg <= R15);
 }
 
-/*
- * Copy each pinned slot to its pin or back; with `leaf` only the pins that
- * a C function may change.
- */
+/* Which pins are moved: all, those that C may change, of those no fp. */
+enum pins { PINS_ALL, PINS_LEAF, PINS_INT };
+
+/* Copy each pinned slot to its pin or back. */
 static void move_pins(
-    struct asm_buf *b, const struct guest_isa *g, bool save, bool leaf)
+    struct asm_buf *b, const struct guest_isa *g, bool save, enum pins which)
 {
 	for (u32 i = 0; i < g->nregs; i++) {
 		const struct guest_reg *r = &g->regs[i];
 		unsigned pin = x86_pin_of(r);
 		struct mem m = mem_vcpu(ABI_SLOT_OFF(r->slot));
 
-		if (pin == NOREG || (leaf && kept_by_c(pin)))
+		if (pin == NOREG || (which != PINS_ALL && kept_by_c(pin)) ||
+		    (which == PINS_INT && pin >= XMM0))
 			continue;
 		if (pin >= XMM0)
 			asm_rm(b, save ? OP_MOVSD_STORE : OP_MOVSD_LOAD, 4, pin,
@@ -60,13 +63,13 @@ static void move_pins(
 
 static void pins_out(struct asm_buf *b, const struct guest_isa *g)
 {
-	move_pins(b, g, true, false);
+	move_pins(b, g, true, PINS_ALL);
 	asm_stmxcsr(b, FIELD(fpu));
 }
 
 static void pins_in(struct asm_buf *b, const struct guest_isa *g)
 {
-	move_pins(b, g, false, false);
+	move_pins(b, g, false, PINS_ALL);
 	asm_ldmxcsr(b, FIELD(fpu));
 	asm_load(b, 8, RSP, FIELD(call_sp));
 }
@@ -94,8 +97,12 @@ static u64 constant(unsigned i)
 	}
 }
 
-/* Fill abi.host; `thunk` are the offsets of the thunks. */
-static void fill_host(struct asm_buf *b, const size_t thunk[HOST_NTHUNKS])
+/*
+ * Fill abi.host; `thunk` are the offsets of the thunks, `quick_clock` is that
+ * of the one for a read_clock that keeps the fp registers.
+ */
+static void fill_host(
+    struct asm_buf *b, const size_t thunk[HOST_NTHUNKS], size_t quick_clock)
 {
 	for (unsigned i = 0; i < HOST_N; i++) {
 		struct mem m = mem_vcpu(HOST_OFF(i));
@@ -105,6 +112,11 @@ static void fill_host(struct asm_buf *b, const size_t thunk[HOST_NTHUNKS])
 			asm_mov_ri(b, RCX, constant(i));
 		asm_store(b, 8, m, RCX);
 	}
+	asm_alu_mi(b, ALU_CMP, 4, FIELD(clock_keeps_fp), 0);
+	size_t done = asm_jcc(b, CC_E);
+	asm_fix(b, asm_lea_rip(b, RCX), quick_clock);
+	asm_store(b, 8, mem_vcpu(HOST_OFF(HOST_CLOCK)), RCX);
+	asm_fix(b, done, b->len);
 }
 
 /* rdi = vcpu, rsi = code. Returns the offset of resume's jump. */
@@ -146,7 +158,7 @@ static void reference(struct asm_buf *b, const struct guest_isa *g)
 /* MXCSR stays the guest's: nothing is computed under it. */
 static void leaf(struct asm_buf *b, const struct guest_isa *g)
 {
-	move_pins(b, g, true, true);
+	move_pins(b, g, true, PINS_LEAF);
 	asm_load(b, 8, RCX, FIELD(helpers));
 	asm_load(b, 8, RSI, mem_vcpu(ABI_TMP_OFF(0)));
 	asm_load(b, 8, RDX, mem_vcpu(ABI_TMP_OFF(1)));
@@ -155,7 +167,33 @@ static void leaf(struct asm_buf *b, const struct guest_isa *g)
 	asm_rm(b, OP_LEA, 8, RDI, mem_vcpu(-ABI_BIAS));
 	asm_call_m(b, mem_index(RCX, RAX, 3, 0));
 	asm_load(b, 8, RSP, FIELD(call_sp));
-	move_pins(b, g, false, true);
+	move_pins(b, g, false, PINS_LEAF);
+	asm_ret(b);
+}
+
+/* The same for guest_isa.clock_helpers; `which` depends on read_clock. */
+static void call_clock(
+    struct asm_buf *b, const struct guest_isa *g, enum pins which)
+{
+	struct mem time = mem_vcpu(ABI_TMP_OFF(0));
+
+	move_pins(b, g, true, which);
+	asm_mov_rr(b, 4, RDI, RCX);
+	asm_rm(b, OP_LEA, 8, RSI, time);
+	asm_store(b, 8, FIELD(call_sp), RSP);
+	asm_load(b, 8, RSP, FIELD(c_sp));
+	asm_call_m(b, FIELD(read_clock));
+	asm_load(b, 8, RSP, FIELD(call_sp));
+	move_pins(b, g, false, which);
+	asm_rr(b, OP_TEST, 4, RAX, RAX);
+	size_t none = asm_jcc(b, CC_NE);
+	asm_load(b, 8, RAX, time);
+	asm_shift_ri(b, SH_SHL, 8, RAX, 30);
+	time.disp += 8;
+	asm_alu_rm(b, ALU_OR, 8, RAX, time);
+	asm_ret(b);
+	asm_fix(b, none, b->len);
+	asm_mov_ri(b, RAX, ~0ull);
 	asm_ret(b);
 }
 
@@ -193,6 +231,10 @@ int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	reference(b, g);
 	thunk[HOST_LEAF] = b->len;
 	leaf(b, g);
+	thunk[HOST_CLOCK] = b->len;
+	call_clock(b, g, PINS_LEAF);
+	size_t quick_clock = b->len;
+	call_clock(b, g, PINS_INT);
 	size_t bottom = b->len;
 	/* The word that was just returned to is still there. */
 	asm_rm(b, OP_LEA, 8, RSP, mem_at(RSP, -8));
@@ -202,7 +244,7 @@ int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	thunk[HOST_SERVICE] = service;
 	thunk[HOST_LOOKUP] = lookup;
 	thunk[HOST_LINK] = link;
-	fill_host(b, thunk);
+	fill_host(b, thunk, quick_clock);
 	asm_jmp_to(b, resume);
 	asm_fix(b, known, service);
 	asm_fix(b, to_resume, resume);

@@ -37,28 +37,27 @@ static const char isa_string[] = "rv64"
  */
 static u64 clock_ns(struct vcpu *v, u64 a, u64 b)
 {
-	struct timespec t;
+	i64 t[2];
 
-	(void)v;
 	(void)a;
 	(void)b;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+	vcpu_abi(v)->read_clock(CLOCK_MONOTONIC, t);
+	return (u64)t[0] * 1000000000u + (u64)t[1];
 }
 
 /*
  * The custom CSRs that the vDSO reads (lift_sys.c): host clock `a` as seconds
- * << 30 | nanoseconds, or a negative number when it is not for them.
+ * << 30 | nanoseconds, or a negative number when it is not for them (the clock
+ * is unknown, or past the year 2242).
  */
 static u64 clock_any(struct vcpu *v, u64 a, u64 b)
 {
-	struct timespec t;
+	i64 t[2];
 
-	(void)v;
 	(void)b;
-	if (clock_gettime((clockid_t)a, &t) < 0 || (u64)t.tv_sec >> 33)
+	if (vcpu_abi(v)->read_clock((int)a, t) != 0)
 		return ~(u64)0;
-	return (u64)t.tv_sec << 30 | (u64)t.tv_nsec;
+	return (u64)t[0] << 30 | (u64)t[1];
 }
 
 static const guest_helper helpers[] = {
@@ -95,6 +94,7 @@ const struct guest_isa guest_riscv64 = {
 	.helper_names = helper_names,
 	.nhelpers = ARRAY_LEN(helpers),
 	.leaf_helpers = ~(u64)0, /* all only read clocks */
+	.clock_helpers = 1 << RV_HELPER_CLOCK,
 	.open = rv_open,
 	.close = rv_close,
 	.lift = rv_lift,

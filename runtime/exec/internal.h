@@ -112,6 +112,9 @@ struct exec {
 
 	struct exec_debug debug;
 
+	int (*read_clock)(int clock, i64 time[2]); /* for abi_state */
+	bool clock_keeps_fp;
+
 	void *decoder;
 	struct persist *persist; /* NULL: translations are not kept */
 	struct look *look; /* NULL: nobody watches */

@@ -1,4 +1,5 @@
 /* vm.c - making and freeing VMs and vCPUs. */
+#include "runtime/exec/host_clock.h"
 #include "runtime/exec/persist.h"
 
 #include <stdarg.h>
@@ -79,6 +80,7 @@ static int exec_new(struct metic_vm *vm)
 	if (!ex)
 		return -ENOMEM;
 	ex->vm = vm;
+	ex->read_clock = host_clock(NULL, &ex->clock_keeps_fp);
 	ex->lo = ~(gva_t)0;
 	ex->asymmetric = exec_fence_init();
 	lock_init(&ex->lock);
@@ -95,6 +97,7 @@ static int exec_new(struct metic_vm *vm)
 	if (vm->cfg.tier == TIER_INTERP && !vm->cfg.check)
 		return 0;
 	ex->host = host_backend_default();
+	ex->read_clock = host_clock(ex->host, &ex->clock_keeps_fp);
 	if (!ex->host)
 		return vm->cfg.tier == TIER_BASELINE ? -ENOTSUP : 0;
 	return init_native(ex);
@@ -164,6 +167,8 @@ struct vcpu *vcpu_new(struct metic_vm *vm)
 	arena_init(&v->arena);
 	v->abi.service = exec_service;
 	v->abi.helpers = vm->guest->helpers;
+	v->abi.read_clock = vm->exec->read_clock;
+	v->abi.clock_keeps_fp = vm->exec->clock_keeps_fp;
 	v->abi.reference = exec_reference;
 	v->abi.reference_mem = exec_reference_mem;
 	v->abi.fpu = fpu_make_word(RM_RNE, 0);

@@ -241,6 +241,13 @@ Test(riscv_lift, fences)
 	}
 }
 
+static int any_time(int clock, i64 time[2])
+{
+	time[0] = 5;
+	time[1] = 7;
+	return clock == 1 ? 0 : -1;
+}
+
 Test(riscv_lift, tables)
 {
 	bool pin[ABI_NPIN] = { 0 }, fpin[ABI_NFPIN] = { 0 };
@@ -271,6 +278,9 @@ Test(riscv_lift, tables)
 	    "zba_zbb_zbs");
 	g->reset(&s);
 	cr_expect_eq(s.state[RV_SLOT_RESV_ADDR], ~0ull);
-	u64 t = g->helpers[RV_HELPER_TIME](NULL, 0, 0);
-	cr_expect_geq(g->helpers[RV_HELPER_TIME](NULL, 0, 0), t);
+	s.read_clock = any_time;
+	struct vcpu *v = (struct vcpu *)(void *)&s;
+	cr_expect_eq(g->helpers[RV_HELPER_TIME](v, 0, 0), 5000000007);
+	cr_expect_eq(g->helpers[RV_HELPER_CLOCK](v, 1, 0), 5ull << 30 | 7);
+	cr_expect_eq(g->helpers[RV_HELPER_CLOCK](v, 2, 0), ~0ull);
 }

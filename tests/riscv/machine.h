@@ -6,6 +6,8 @@
 #ifndef TESTS_RISCV_MACHINE_H
 #define TESTS_RISCV_MACHINE_H
 
+#include <time.h>
+
 #include "backend/interp/interp.h"
 #include "frontend/riscv/lift.h"
 #include "translator/eval.h"
@@ -75,6 +77,16 @@ static inline bool machine_amo(
 	return machine_store(v, a, size, next);
 }
 
+static inline int machine_clock(int clock, i64 time[2])
+{
+	struct timespec ts;
+	int r = clock_gettime(clock, &ts);
+
+	time[0] = ts.tv_sec;
+	time[1] = ts.tv_nsec;
+	return r;
+}
+
 static inline bool machine_init(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));
@@ -82,6 +94,7 @@ static inline bool machine_init(struct machine *m)
 	m->decoder = guest_riscv64.open();
 	guest_riscv64.reset(&m->s);
 	m->s.fpu = fpu_make_word(RM_RNE, 0);
+	m->s.read_clock = machine_clock;
 	return m->decoder;
 }
 

@@ -308,7 +308,7 @@ static void state_op(struct gen *x, struct pool *p)
 		break;
 	case 3:
 		i = (struct ir_insn){ .op = IR_HELPER,
-			.aux = (u16)below(x, 2) };
+			.aux = (u16)below(x, 3) };
 		if (below(x, 3))
 			i.a = value(x, p, IR_I64);
 		if (below(x, 3))

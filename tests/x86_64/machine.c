@@ -78,8 +78,47 @@ static u64 helper_sum(struct vcpu *v, u64 a, u64 b)
 	return v->abi.state[0] + v->abi.state[11] + a - b;
 }
 
-static const guest_helper helpers[] = { helper_swap, helper_sum };
-static const char *const helper_names[] = { "swap", "sum" };
+/* Two clocks that run by what is asked: even ones are there. */
+static int calm_clock(int clock, i64 time[2])
+{
+	time[0] = clock & 0xffff;
+	time[1] = clock >> 16 & 0xffff;
+	return clock & 1 ? -EINVAL : 0;
+}
+
+/* The same by a function that uses all registers that it may use. */
+static int wild_clock(int clock, i64 time[2])
+{
+	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n"
+			 "movaps %%xmm0, %%xmm4\nmovaps %%xmm0, %%xmm5\n"
+			 "movaps %%xmm0, %%xmm6\nmovaps %%xmm0, %%xmm7\n"
+			 "movaps %%xmm0, %%xmm8\nmovaps %%xmm0, %%xmm9\n"
+			 "movaps %%xmm0, %%xmm10\nmovaps %%xmm0, %%xmm11\n"
+			 "movaps %%xmm0, %%xmm12\nmovaps %%xmm0, %%xmm13\n"
+			 "movaps %%xmm0, %%xmm14\nmovaps %%xmm0, %%xmm15\n"
+			 "mov $77, %%r8d\nmov %%r8, %%r9\nmov %%r8, %%r10\n"
+			 "mov %%r8, %%r11\nmov %%r8, %%rcx\n"
+			 :
+			 :
+			 : "xmm0", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			 "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			 "xmm15", "r8", "r9", "r10", "r11", "rcx");
+	return calm_clock(clock, time);
+}
+
+static u64 helper_clock(struct vcpu *v, u64 a, u64 b)
+{
+	i64 t[2];
+
+	(void)v;
+	(void)b;
+	if (calm_clock((int)a, t))
+		return ~(u64)0;
+	return (u64)t[0] << 30 | (u64)t[1];
+}
+
+static const guest_helper helpers[] = { helper_swap, helper_sum, helper_clock };
+static const char *const helper_names[] = { "swap", "sum", "clock" };
 
 const struct guest_isa fake_guest = {
 	.name = "fake",
@@ -88,7 +127,9 @@ const struct guest_isa fake_guest = {
 	.nregs = NREGS,
 	.helpers = helpers,
 	.helper_names = helper_names,
-	.nhelpers = 2,
+	.nhelpers = ARRAY_LEN(helpers),
+	.leaf_helpers = 1 << 2,
+	.clock_helpers = 1 << 2,
 };
 
 /* --- what generated code calls --- */
@@ -250,6 +291,9 @@ void machine_native(struct machine *m, struct vcpu *v)
 	v->abi.mem_base = m->mem_base;
 	v->abi.service = service;
 	v->abi.reference = reference;
+	v->abi.helpers = helpers;
+	v->abi.clock_keeps_fp = m->as == AS_BASED;
+	v->abi.read_clock = v->abi.clock_keeps_fp ? calm_clock : wild_clock;
 	running = m;
 	running_vcpu = v;
 	m->thunks.enter(v, m->cg.rw + m->cg.entry);

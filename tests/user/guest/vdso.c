@@ -236,11 +236,51 @@ static __attribute__((noinline)) void test_unwind(void)
 	CHECK(seen);
 }
 
+#if defined(__riscv)
+#define FP_REGS(X) \
+	X(0) \
+	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) \
+	    X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) \
+		X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+#define FP_LOAD(n) "fld f" #n ", 8*" #n "(%1)\n"
+#define FP_STORE(n) "fsd f" #n ", 8*" #n "(%2)\n"
+#define FP_NAME(n) "f" #n,
+
+/* Reading a clock changes one register. */
+#define KEEPS(csr) \
+	__asm__ volatile(FP_REGS(FP_LOAD) "csrr %0, " #csr \
+					  "\n" FP_REGS(FP_STORE) \
+			 : "=&r"(t) \
+			 : "r"(in), "r"(out) \
+			 : FP_REGS(FP_NAME) "memory")
+
+static void test_registers(void)
+{
+	uint64_t t, in[32], out[32];
+
+	for (unsigned i = 0; i < 32; i++)
+		in[i] = 0x0123456789abcdef * (i + 1);
+	KEEPS(0xcc1);
+	CHECK((int64_t)t > 0 && memcmp(in, out, sizeof(in)) == 0);
+	memset(out, 0, sizeof(out));
+	KEEPS(0xcc6);
+	CHECK((int64_t)t > 0 && memcmp(in, out, sizeof(in)) == 0);
+	memset(out, 0, sizeof(out));
+	KEEPS(time);
+	CHECK((int64_t)t > 0 && memcmp(in, out, sizeof(in)) == 0);
+}
+#else
+static void test_registers(void)
+{
+}
+#endif
+
 int main(void)
 {
 	base = (const char *)getauxval(AT_SYSINFO_EHDR);
 	CHECK(base);
 	test_clocks();
+	test_registers();
 	test_resolution();
 	test_timeofday();
 	test_rest();

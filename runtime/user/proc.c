@@ -298,9 +298,12 @@ static int text_finish(int fd, int flags)
 
 static int text_file(const struct proc_view *v, proc_writer write, int flags)
 {
+	char name[PROC_TEXT_NAME];
+
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
-	int fd = memfd_create(v->name->file, MFD_CLOEXEC);
+	proc_text_name(v->name, name);
+	int fd = memfd_create(name, MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -2,11 +2,13 @@
  * proc.h - the guest's view of /proc: what its files share.
  *
  * proc_path.c says what a path means, proc_peer.c makes the state of another
- * metic process available, proc.c writes the texts, proc_fd.c hides metic's
- * own descriptors.
+ * metic process available, proc.c writes the texts, proc_text.c says what they
+ * look like, proc_fd.c hides metic's own descriptors.
  */
 #ifndef USER_PROC_H
 #define USER_PROC_H
+
+#include <sys/stat.h>
 
 #include "runtime/user/linux.h"
 
@@ -61,6 +63,18 @@ bool proc_peer_read(const struct proc_view *v, void *to, gva_t from, size_t n);
  */
 int proc_peer_exe(struct linux_task *t, const struct proc_name *n,
     char host[PATH_MAX], char guest[PATH_MAX]);
+
+/* --- what a text looks like (proc_text.c) --------------------------------- */
+
+#define PROC_TEXT_NAME 249 /* what the kernel takes, with its end */
+
+/* The name to give the memory file of the text of n. */
+void proc_text_name(const struct proc_name *n, char name[PROC_TEXT_NAME]);
+/* Of a text, the link in /proc/<pid>/fd to what it stands for; else false. */
+bool proc_text_link(char text[PATH_MAX]);
+/* If descriptor fd, of which st was told, is a text, tell of the real file. */
+void proc_text_stat(int fd, struct stat *st);
+void proc_text_statx(int fd, unsigned mask, struct statx *st);
 
 /*
  * The threads of our own process as the guest has them. The host's may also

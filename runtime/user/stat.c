@@ -33,7 +33,10 @@ i64 sys_fstat(struct linux_task *t, const u64 a[6])
 	if (unlikely(linux_fd_hidden(t->p, (int)a[0])))
 		return -EBADF;
 	r = host_call(SYS_fstat, b);
-	return r < 0 ? r : put_stat(t, a[1], &st);
+	if (r < 0)
+		return r;
+	proc_text_stat((int)a[0], &st);
+	return put_stat(t, a[1], &st);
 }
 
 /*
@@ -135,6 +138,15 @@ static i64 look(struct linux_task *t, const struct look *l, const u64 a[6])
 	return r;
 }
 
+/* Does a call that had success speak of the descriptor a[0] itself? */
+static bool of_descriptor(struct linux_task *t, const u64 a[6], u64 flags)
+{
+	char first = 0;
+
+	return (flags & AT_EMPTY_PATH) && (i32)a[0] >= 0 &&
+	    (!a[1] || (guest_get(t, first, a[1]) == 0 && !first));
+}
+
 static void seen_by_stat(const u64 a[6], struct stat *st)
 {
 	memcpy(st, (const void *)(uintptr_t)a[2], sizeof(*st));
@@ -147,7 +159,11 @@ i64 sys_newfstatat(struct linux_task *t, const u64 a[6])
 	const u64 b[6] = { a[0], a[1], (u64)(uintptr_t)&st, a[3] };
 	i64 r = look(t, &by_stat, b);
 
-	return r < 0 ? r : put_stat(t, a[2], &st);
+	if (r < 0)
+		return r;
+	if (!st.st_nlink && of_descriptor(t, a, a[3]))
+		proc_text_stat((int)a[0], &st);
+	return put_stat(t, a[2], &st);
 }
 
 static void seen_by_statx(const u64 a[6], struct stat *st)
@@ -170,7 +186,11 @@ i64 sys_statx(struct linux_task *t, const u64 a[6])
 
 	b[3] |= STATX_TYPE | STATX_MODE | STATX_INO | STATX_NLINK;
 	r = look(t, &by_statx, b);
-	return r < 0 ? r : guest_put(t, a[4], st);
+	if (r < 0)
+		return r;
+	if (!st.stx_nlink && of_descriptor(t, a, a[2]))
+		proc_text_statx((int)a[0], (unsigned)b[3], &st);
+	return guest_put(t, a[4], st);
 }
 
 /* --- paths with rules of their own --------------------------------------- */
@@ -214,7 +234,8 @@ i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 		r = host_wait(t, SYS_readlinkat, b);
 		if (r >= 0 && text[0] == '/') {
 			text[r] = '\0';
-			path_to_guest(t->p, text);
+			if (!proc_text_link(text))
+				path_to_guest(t->p, text);
 			r = (i64)strlen(text);
 		}
 	}

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "check.h"
@@ -46,6 +47,47 @@ static void check_map(const void *p, const char *perms, const char *name)
 	CHECK(!"in maps");
 }
 
+/* A descriptor of `name` is the file that stat finds. */
+static void check_file(const char *name)
+{
+	struct stat by_name, st;
+	struct statx stx;
+	char link[64], shown[256];
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && stat(name, &by_name) == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 0 && st.st_nlink == 1);
+	CHECK(st.st_dev == by_name.st_dev && st.st_ino == by_name.st_ino);
+	CHECK(st.st_mode == by_name.st_mode && st.st_uid == by_name.st_uid);
+	memset(&st, 0, sizeof(st));
+	CHECK(fstatat(fd, "", &st, AT_EMPTY_PATH) == 0);
+	CHECK(st.st_ino == by_name.st_ino && st.st_size == 0);
+	CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) == 0);
+	CHECK(stx.stx_ino == by_name.st_ino && stx.stx_size == 0);
+	CHECK(stx.stx_mode == by_name.st_mode && stx.stx_nlink == 1);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, shown, sizeof(shown) - 1);
+	CHECK(n > 6);
+	shown[n] = 0;
+	CHECK(!strncmp(shown, "/proc/", 6));
+	CHECK(!strcmp(strrchr(shown, '/'), strrchr(name, '/')));
+	CHECK(stat(shown, &st) == 0 && st.st_ino == by_name.st_ino);
+	close(fd);
+}
+
+/* A memory file of the program's own stays one. */
+static void check_memory_file(void)
+{
+	struct stat st;
+	char link[64], shown[256] = "";
+	int fd = memfd_create("maps", 0);
+	CHECK(fd >= 0 && write(fd, "abc", 3) == 3);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 3 && st.st_nlink == 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	CHECK(readlink(link, shown, sizeof(shown) - 1) > 0);
+	CHECK(!strcmp(shown, "/memfd:maps (deleted)"));
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	char exe[4096];
@@ -84,6 +126,15 @@ int main(int argc, char **argv)
 	slurp("/proc/self/stat");
 	int pid;
 	CHECK(sscanf(buf, "%d (procfs", &pid) == 1 && pid == getpid());
+
+	check_file("/proc/self/maps");
+	check_file("/proc/self/status");
+	check_file("/proc/thread-self/stat");
+	check_file("/proc/self/cmdline");
+	check_file("/proc/cpuinfo");
+	snprintf(exe2, sizeof(exe2), "/proc/%d/auxv", getpid());
+	check_file(exe2);
+	check_memory_file();
 
 	/* sizes are the program's, not metic's */
 	unsigned long pages, kb;

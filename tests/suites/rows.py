@@ -80,7 +80,11 @@ ROWS = [
                     "locale is missing, under QEMU, too",
         "run-read": "0.1 ms are not enough for read, under QEMU, too"}),
     Source("coreutils-source", "coreutils", "gcc libc6-dev make perl strace",
-           good=(0, 77)),
+           good=(0, 77), known={
+        f"tests/{t}.sh": "skips itself, riscv64's strace knows no "
+                         "unlink, stat, fadvise64_64"
+        for t in "dd/nocache_eof ls/stat-free-symlinks mv/atomic "
+                 "mv/atomic2".split()}),
     Source("perl-source", "perl", "perl"),
     Script("archives", "bzip2 gzip xz-utils zstd"),
     Script("cmake", "cmake gcc libc6-dev make"),

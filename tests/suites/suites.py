@@ -6,8 +6,9 @@ under metic, against the amd64 builds of the same versions run natively.
     suites.py --packages, --sources
 
 NAME is a row of rows.py, or ROW:ITEM,ITEM for some of a row's tests; without
-any, all rows run. One line is printed for each; --write puts whole rows into
-the table of README.md. Logs stay in /tmp/metic-suites/. `./dev suites` builds,
+any, all rows run. One line is printed for each; --write puts it into the table
+of README.md once all tests of the row have run, be it in several sittings.
+Logs and results stay in /tmp/metic-suites/. `./dev suites` builds,
 fetches both roots into .guest/ and runs this.
 """
 import argparse
@@ -19,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import rows
 import sources
 from machine import HERE, TOP, WORK, Machine, guest, run, says
-from table import Line, cell, write_table
+from table import Line, Outcome, Sittings, cell, write_table
 
 
 def difference(want, got):
@@ -53,35 +54,27 @@ def run_script(row, metic, native, _jobs, _only):
 
 
 def run_tests(row, metic, native, jobs, only):
-    items = [i for i in row.items if not only or i in only]
+    sittings = Sittings(row)
 
     def one(item):
         command = shlex.split(row.command.format(item=item))
         log = os.path.join(WORK, f"{row.name}.{item}")
         got = run(metic, row, command, row.env, log + ".metic", row.timeout)
-        same = False
-        if got.status != 0 and native:
+        good, same = got.status == 0, False
+        if not good and native:
             also = run(native, row, command, row.env, log + ".native",
                        row.timeout)
             same = also.status == got.status
-        print(f"  {item} {'ok' if got.status == 0 else says(got)}"
+        print(f"  {item} {'ok' if good else says(got)}"
               f"{', natively the same' if same else ''} {got.seconds:.1f} s",
               flush=True)
-        return item, got, same
+        sittings.add(item, Outcome(
+            good, same, "the same natively" if same else says(got),
+            got.seconds, None))
 
     with ThreadPoolExecutor(jobs) as pool:
-        done = list(pool.map(one, items))
-    bad = [(i, got, same) for i, got, same in done if got.status != 0]
-    why, unknown = [], False
-    for item, got, same in bad:
-        if same:
-            why.append(f"{item}: the same natively")
-        else:
-            unknown |= item not in row.known
-            why.append(f"{item}: {row.known.get(item, says(got))}")
-    return Line(row.name, len(done) - len(bad), len(done),
-                sum(got.seconds for _, got, _ in done), None,
-                cell("; ".join(why))), unknown
+        list(pool.map(one, [i for i in row.items if not only or i in only]))
+    return sittings.line(row.items)
 
 
 WORKERS = {rows.Script: run_script, rows.Tests: run_tests,
@@ -127,7 +120,7 @@ def main():
         line, bad = WORKERS[type(row)](row, metic, native, args.jobs, only)
         status |= bad
         print(("FAIL " if bad else "ok   ") + line.text(), end="", flush=True)
-        if args.write and not only:
+        if args.write and line.complete:
             write_table([line])
     return status
 

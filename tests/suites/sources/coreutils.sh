@@ -72,6 +72,7 @@ run)
 	    EGREP='grep -E' EXEEXT= MAKE=make PERL=perl SHELL=/bin/sh \
 	    PATH=$top/built/src:$PATH
 	export PACKAGE_VERSION=$VERSION
+	mkdir -p "$TMPDIR/${test%/*}"
 	cd "$TMPDIR"
 	perl="perl -w -I$top/tests -MCuSkip -MCoreutils -MCuTmpdir=$test"
 	case $test in

@@ -1,6 +1,8 @@
 /* cache.c - the folder of kept translations, for those who look after it. */
 #include "runtime/api/internal.h"
+#include "runtime/exec/persist.h"
 #include "runtime/store/store.h"
+#include "runtime/user/warm.h"
 
 static int open_store(struct store *s, const char *dir)
 {
@@ -58,4 +60,38 @@ enum metic_error metic_cache_trim(
 	*files = t.files;
 	*bytes = t.bytes;
 	return api_error(err);
+}
+
+struct warming {
+	void (*each)(void *ctx, const struct metic_warm_file *f);
+	void *ctx;
+};
+
+static void warmed(void *ctx, const struct warm_file *f)
+{
+	const struct warming *w = ctx;
+	const struct metic_warm_file out = {
+		.size = sizeof(out),
+		.path = f->path,
+		.functions = f->functions,
+		.blocks = f->blocks,
+		.fresh = f->fresh,
+	};
+	if (w->each)
+		w->each(w->ctx, &out);
+}
+
+enum metic_error metic_cache_warm(metic_vm *vm, char *const *more,
+    void (*each)(void *ctx, const struct metic_warm_file *f), void *ctx,
+    char *why, size_t n)
+{
+	struct warming w = { each, ctx };
+
+	if (n)
+		why[0] = '\0';
+	if (!vm->kernel || !vm->vcpus)
+		return METIC_ERR_KIND;
+	if (!vm->exec->persist) /* no cache_dir, or it may not be used */
+		return METIC_ERR_HOST;
+	return api_error(linux_warm(vm, more, warmed, &w, why, n));
 }

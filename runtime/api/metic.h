@@ -350,6 +350,23 @@ struct metic_cache_file {
 	int64_t used; /* when it was last used, seconds since 1970 */
 	bool current; /* made by this version of metic for this CPU */
 };
+/*
+ * Translate everything that can be reached of the program of a new linux VM
+ * with a cache_dir, of its interpreter, of the shared objects they are linked
+ * with and of `more` (host paths, NULL-terminated, or NULL), from functions
+ * that symbols or unwind tables know. Nothing is run; the VM is only good for
+ * metic_destroy then. why[n] gets a line on an error.
+ */
+struct metic_warm_file {
+	size_t size;
+	const char *path;
+	uint64_t functions, blocks;
+	uint64_t fresh; /* of blocks: made now, not there before */
+};
+METIC_API enum metic_error metic_cache_warm(metic_vm *vm, char *const *more,
+    void (*each)(void *ctx, const struct metic_warm_file *f), void *ctx,
+    char *why, size_t n);
+
 typedef void (*metic_cache_fn)(void *ctx, const struct metic_cache_file *f);
 /*
  * Call `each` for every file, the most recently used first; `verify` checks

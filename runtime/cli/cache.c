@@ -27,21 +27,29 @@ const char *cache_default(char *buf, size_t n)
 
 void cache_help(FILE *f)
 {
-	fputs("usage: metic cache COMMAND [OPTIONS]\n"
-	      "\n"
-	      "Translations of guest programs are kept in a folder, so that\n"
-	      "the next start is faster. It is safe to remove at any time.\n"
-	      "\n"
-	      "  stat    sums: files, blocks, bytes\n"
-	      "  ls      a line for each file, the last used first\n"
-	      "  verify  check every block; exit status 1 if any is damaged\n"
-	      "  gc      remove the least recently used down to --size\n"
-	      "  clear   remove all\n"
-	      "\n"
-	      "      --cache-dir DIR  (default: $METIC_CACHE_DIR, else metic\n"
-	      "                       in $XDG_CACHE_HOME or ~/.cache)\n"
-	      "      --size BYTES     for gc (default 2G), K, M and G known\n"
-	      "      --json           print JSON\n",
+	fputs(
+	    "usage: metic cache COMMAND [OPTIONS]\n"
+	    "\n"
+	    "Translations of guest programs are kept in a folder, so that\n"
+	    "the next start is faster. It is safe to remove at any time.\n"
+	    "\n"
+	    "  stat    sums: files, blocks, bytes\n"
+	    "  ls      a line for each file, the last used first\n"
+	    "  verify  check every block; exit status 1 if any is damaged\n"
+	    "  gc      remove the least recently used down to --size\n"
+	    "  clear   remove all\n"
+	    "  warm PROGRAM [FILE...]\n"
+	    "          translate all of PROGRAM, its interpreter, the shared\n"
+	    "          objects it is linked with, and FILEs that it will load\n"
+	    "          (plugins); from all functions that symbols or unwind\n"
+	    "          tables know. Nothing is run. The next start translates\n"
+	    "          nearly nothing\n"
+	    "\n"
+	    "      --cache-dir DIR  (default: $METIC_CACHE_DIR, else metic\n"
+	    "                       in $XDG_CACHE_HOME or ~/.cache)\n"
+	    "      --size BYTES     for gc (default 2G), K, M and G known\n"
+	    "  -L, --sysroot DIR    for warm: look up guest paths in DIR first\n"
+	    "      --json           print JSON\n",
 	    f);
 }
 
@@ -118,6 +126,68 @@ static int trim(const char *dir, uint64_t cap, bool json)
 	return 0;
 }
 
+/* --- warm ---------------------------------------------------------------- */
+
+struct warmth {
+	bool json;
+	uint64_t files, functions, blocks, fresh;
+};
+
+static void show_warm(void *ctx, const struct metic_warm_file *f)
+{
+	struct warmth *w = ctx;
+
+	if (!w->json)
+		printf("%s: %" PRIu64 " functions, %" PRIu64 " blocks, %" PRIu64
+		       " new\n",
+		    f->path, f->functions, f->blocks, f->fresh);
+	fflush(stdout);
+	w->files++;
+	w->functions += f->functions;
+	w->blocks += f->blocks;
+	w->fresh += f->fresh;
+}
+
+static int warm(const char *dir, const char *root, char **args, bool json)
+{
+	char found[PATH_MAX], why[PATH_MAX + 256] = "";
+	char *const argv[] = { args[0], NULL };
+	struct options o = { .args = args, .sysroot = root, .execfd = -1 };
+	struct metic_config c = METIC_CONFIG_INIT;
+	struct warmth w = { .json = json };
+	metic_vm *vm;
+
+	if (!args[0]) {
+		cache_help(stderr);
+		return EXIT_USAGE;
+	}
+	c.kind = METIC_LINUX;
+	c.cache_dir = dir;
+	c.why = why;
+	c.why_size = sizeof(why);
+	c.sysroot = choose_sysroot(&o);
+	c.prog = find_program(&o, c.sysroot, found);
+	c.argv = argv;
+	enum metic_error e = metic_create(&c, &vm);
+	if (e)
+		return status_of_error(&o, e, c.prog, why);
+	e = metic_cache_warm(vm, args + 1, show_warm, &w, why, sizeof(why));
+	metic_destroy(vm);
+	if (e == METIC_ERR_HOST && !*why)
+		return failed(dir, e);
+	if (e)
+		return status_of_error(&o, e, c.prog, why);
+	if (json)
+		printf("{\"files\": %" PRIu64 ", \"functions\": %" PRIu64
+		       ", \"blocks\": %" PRIu64 ", \"new\": %" PRIu64 "}\n",
+		    w.files, w.functions, w.blocks, w.fresh);
+	else
+		printf("%" PRIu64 " files, %" PRIu64 " blocks, %" PRIu64
+		       " new\n",
+		    w.files, w.blocks, w.fresh);
+	return 0;
+}
+
 int cache_command(int argc, char **argv)
 {
 	enum { DIR_ = 256, SIZE, JSON };
@@ -125,16 +195,18 @@ int cache_command(int argc, char **argv)
 		{ "cache-dir", required_argument, NULL, DIR_ },
 		{ "size", required_argument, NULL, SIZE },
 		{ "json", no_argument, NULL, JSON },
+		{ "sysroot", required_argument, NULL, 'L' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	char buf[PATH_MAX];
 	const char *dir = cache_default(buf, sizeof(buf));
+	const char *root = NULL;
 	uint64_t cap = (uint64_t)2 << 30;
 	struct sums s = { 0 };
 	int id;
 
-	while ((id = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "hL:", known, NULL)) != -1) {
 		switch (id) {
 		case DIR_: dir = optarg; break;
 		case SIZE:
@@ -145,6 +217,7 @@ int cache_command(int argc, char **argv)
 			}
 			break;
 		case JSON: s.json = true; break;
+		case 'L': root = optarg; break;
 		case 'h': cache_help(stdout); return 0;
 		default: return EXIT_USAGE;
 		}
@@ -167,6 +240,8 @@ int cache_command(int argc, char **argv)
 		return trim(dir, cap, s.json);
 	if (!strcmp(what, "clear"))
 		return trim(dir, 0, s.json);
+	if (!strcmp(what, "warm"))
+		return warm(dir, root, argv + optind + 1, s.json);
 	cache_help(stderr);
 	return EXIT_USAGE;
 }

@@ -79,6 +79,11 @@ void exec_cache_image(
     struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off);
 /* Save what is new; before the process ends or becomes another program. */
 void exec_cache_save(struct metic_vm *vm);
+/*
+ * With patience every new block is saved, at exec_cache_save alone; without,
+ * few are not worth it and many do not wait.
+ */
+void exec_cache_patience(struct metic_vm *vm, bool patient);
 
 /*
  * A child that ran v in this memory on the calling thread's thread-local

@@ -264,7 +264,8 @@ static void save_image(struct exec *ex, struct image *im)
 			n++;
 		}
 	u64 had = im->file.nblocks;
-	if (!n || (had && (n < SAVE_MIN || n < had / SAVE_PART)))
+	bool few = had && (n < SAVE_MIN || n < had / SAVE_PART);
+	if (!n || (few && !p->patient))
 		return;
 	struct store_block *b = malloc(n * sizeof(*b));
 	u8 *code = malloc(bytes);
@@ -302,6 +303,12 @@ void exec_cache_save(struct metic_vm *vm)
 	pthread_mutex_lock(&vm->exec->lock);
 	persist_save(vm->exec);
 	pthread_mutex_unlock(&vm->exec->lock);
+}
+
+void exec_cache_patience(struct metic_vm *vm, bool patient)
+{
+	if (vm->exec->persist)
+		vm->exec->persist->patient = patient;
 }
 
 void persist_forked(struct exec *ex)

@@ -29,6 +29,7 @@ struct persist {
 	u32 nimages;
 	struct image image[IMAGES_MAX];
 	size_t saved; /* by_code[0 .. saved) is kept or not ours to keep */
+	bool patient; /* all is saved, and only when asked for */
 };
 
 /* The image that pc is in, or NULL. Needs exec.lock, as do the others. */

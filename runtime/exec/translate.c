@@ -225,7 +225,8 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	vm->stats.guest_insns += tb->insns;
 	vm->stats.ir_insns += ex->region.ninsns;
 	vm->stats.translate_ns += now_ns() - t0;
-	if (ex->persist && ex->ntb - ex->persist->saved >= SAVE_SOON)
+	if (ex->persist && !ex->persist->patient &&
+	    ex->ntb - ex->persist->saved >= SAVE_SOON)
 		persist_save(ex);
 	return tb;
 }

@@ -328,6 +328,29 @@ static void add_frames(struct symbols *t, const struct reader *r)
 	finish(t);
 }
 
+/* What a section begins with, if nothing else has a name for it: .plt. */
+static void add_sections(struct symbols *t, const struct reader *r)
+{
+	size_t n = t->n;
+
+	for (u32 i = 0; i < r->nsh; i++) {
+		const Elf64_Shdr *sh = &r->sh[i];
+		struct symbols known = *t;
+		struct symbol s = { 0 };
+		known.n = n;
+		if (!(sh->sh_flags & SHF_EXECINSTR) ||
+		    sh->sh_type != SHT_PROGBITS || !r->names ||
+		    sh->sh_name >= r->names_size ||
+		    !symbols_offset(t, sh->sh_addr, &s.off) ||
+		    symbols_at(&known, s.off))
+			continue;
+		s.name = keep_text(t, r->names + sh->sh_name, "");
+		if (s.name)
+			add(t, s);
+	}
+	finish(t);
+}
+
 /* --- separate debug files ------------------------------------------------ */
 
 /* The build id as hexadecimal digits; false: it has none. */
@@ -417,6 +440,7 @@ int symbols_read(struct symbols *t, const char *path, const char *root)
 	add_plt(t, &r);
 	finish(t);
 	add_frames(t, &r);
+	add_sections(t, &r);
 	reader_close(&r);
 	return 0;
 }

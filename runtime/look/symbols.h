@@ -3,7 +3,8 @@
  *
  * From .symtab, else from the separate debug file that the build id or
  * .gnu_debuglink names, else from .dynsym; calls through .plt are named
- * "puts@plt", functions that only .eh_frame knows "sub_" and their address.
+ * "puts@plt", functions that only .eh_frame knows "sub_" and their address,
+ * and what a section begins with, if in none of these, as the section.
  * The file is untrusted: what does not make sense is not there.
  */
 #ifndef LOOK_SYMBOLS_H

@@ -6,7 +6,8 @@
  *   - each PT_LOAD has p_filesz <= p_memsz, lies below addr_max, its bytes
  *     lie in the file, and its offset and address agree modulo the page;
  *   - no two PT_LOADs share a byte;
- *   - the entry point is inside an executable PT_LOAD;
+ *   - the entry point is on a page of an executable PT_LOAD, unless there
+ *     is an interpreter, which then has the first word;
  *   - PT_INTERP, if present, is a NUL-terminated, non-empty string.
  */
 #include <fcntl.h>
@@ -139,9 +140,6 @@ static int check_load(
 		return refuse(f, why, n, "truncated in segment %u", i);
 	if ((ph->p_vaddr & mask) != (ph->p_offset & mask))
 		return refuse(f, why, n, "segment %u is misaligned", i);
-	if (ph->p_align & (ph->p_align - 1))
-		return refuse(
-		    f, why, n, "alignment of segment %u is no power of two", i);
 	for (unsigned k = 0; k < i; k++) {
 		const Elf64_Phdr *o = &f->ph[k];
 		if (o->p_type == PT_LOAD && o->p_vaddr < end &&
@@ -151,15 +149,17 @@ static int check_load(
 	}
 	f->lo = MIN(f->lo, ALIGN_DOWN(ph->p_vaddr, HOST_PAGE));
 	f->hi = MAX(f->hi, ALIGN_UP(end, HOST_PAGE));
-	f->align = MAX(f->align, ph->p_align);
+	/* As Linux has it: what is no power of two does not count. */
+	if (!(ph->p_align & (ph->p_align - 1)))
+		f->align = MAX(f->align, ph->p_align);
 	return 0;
 }
 
 static int check_interp(
     struct elf_file *f, const Elf64_Phdr *ph, char *why, size_t n)
 {
-	if (f->interp)
-		return refuse(f, why, n, "more than one interpreter");
+	if (f->interp) /* Linux takes the first */
+		return 0;
 	if (ph->p_filesz < 2 || ph->p_filesz > PATH_MAX)
 		return refuse(f, why, n, "bad interpreter name");
 	char *s = malloc(ph->p_filesz);
@@ -192,15 +192,19 @@ static u64 find_phdr(const struct elf_file *f)
 	return 0;
 }
 
+/* The kernel itself jumps to the interpreter, if there is one. */
 static int check_entry(const struct elf_file *f, char *why, size_t n)
 {
 	u64 e = f->eh.e_entry;
-	for (unsigned i = 0; i < f->eh.e_phnum; i++) {
+	for (unsigned i = 0; i < f->eh.e_phnum && !f->interp; i++) {
 		const Elf64_Phdr *ph = &f->ph[i];
 		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) &&
-		    e >= ph->p_vaddr && e - ph->p_vaddr < ph->p_memsz)
+		    ph->p_memsz && e >= ALIGN_DOWN(ph->p_vaddr, HOST_PAGE) &&
+		    e < ALIGN_UP(ph->p_vaddr + ph->p_memsz, HOST_PAGE))
 			return 0;
 	}
+	if (f->interp)
+		return 0;
 	return refuse(f, why, n, "entry point %#llx is not in its code",
 	    (unsigned long long)e);
 }
@@ -232,8 +236,8 @@ static int check_segments(struct elf_file *f, u64 addr_max, char *why, size_t n)
 		return r;
 	if (f->hi == 0)
 		return refuse(f, why, n, "nothing to load");
-	if (f->align > addr_max / 4)
-		return refuse(f, why, n, "alignment is too large");
+	if (f->align > addr_max / 4) /* nobody could, and Linux does not */
+		f->align = HOST_PAGE;
 	f->phdr = find_phdr(f);
 	return check_entry(f, why, n);
 }

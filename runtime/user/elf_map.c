@@ -82,6 +82,8 @@ static i64 map_segment(struct linux_process *p, const struct elf_file *f,
 		if (end > file_end && (prot & PROT_WRITE))
 			memset((void *)file_end, 0, anon - file_end);
 	}
+	/* To Linux this is data, whatever the segment is. */
+	prot = PROT_READ | PROT_WRITE | (prot & PROT_EXEC);
 	if (end > anon)
 		return mm_mmap(p, anon, end - anon, prot,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0, NULL);

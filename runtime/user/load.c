@@ -30,37 +30,69 @@ static const struct vm_hooks linux_hooks = { .event = linux_event };
 
 /* --- scripts ------------------------------------------------------------- */
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The first byte of [p, end) that is no blank, or end. */
+static char *skip_blanks(char *p, const char *end)
+{
+	while (p < end && is_blank(*p))
+		p++;
+	return p;
+}
+
+/* The first byte of [p, end) that ends a word, or end. */
+static char *word_end(char *p, const char *end)
+{
+	while (p < end && *p && !is_blank(*p))
+		p++;
+	return p;
+}
+
+/*
+ * What the line says, to the byte as Linux has it: blanks before the newline
+ * do not count, but those where the file ends do, and a NUL ends a word, and
+ * the line if it comes before the newline.
+ */
+static int script_parse(struct script *s)
+{
+	char *last = s->line + sizeof(s->line) - 1;
+	char *end = memchr(s->line, '\n', strnlen(s->line, sizeof(s->line)));
+	if (!end) {
+		char *name = skip_blanks(s->line + 2, last + 1);
+		if (word_end(name, last + 1) > last)
+			return -ENOEXEC; /* the name was cut */
+		end = last;
+	}
+	while (is_blank(end[-1]))
+		end--;
+	s->interp = skip_blanks(s->line + 2, end);
+	char *gap = word_end(s->interp, end);
+	if (s->interp == end)
+		return -ENOEXEC;
+	*end = 0;
+	s->arg = NULL;
+	if (gap < end && *gap) {
+		*gap = 0;
+		s->arg = skip_blanks(gap + 1, end);
+	}
+	return 1;
+}
+
 int script_read(const char *path, struct script *s)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	ssize_t n = pread(fd, s->line, sizeof(s->line) - 1, 0);
+	memset(s->line, 0, sizeof(s->line));
+	ssize_t n = pread(fd, s->line, sizeof(s->line), 0);
 	int err = n < 0 ? -errno : 0;
 	close(fd);
 	if (n < 2 || s->line[0] != '#' || s->line[1] != '!')
 		return err == -EISDIR ? -EACCES : err;
-	s->line[n] = 0;
-	char *end = strchr(s->line, '\n');
-	if (end)
-		*end = 0;
-	else if (n == sizeof(s->line) - 1 &&
-	    !strpbrk(s->line + 2 + strspn(s->line + 2, " \t"), " \t"))
-		return -ENOEXEC; /* the name was cut */
-	else
-		end = s->line + n;
-	while (end > s->line && (end[-1] == ' ' || end[-1] == '\t'))
-		*--end = 0;
-	s->interp = s->line + 2 + strspn(s->line + 2, " \t");
-	if (!*s->interp)
-		return -ENOEXEC;
-	char *gap = s->interp + strcspn(s->interp, " \t");
-	s->arg = NULL;
-	if (*gap) {
-		*gap = 0;
-		s->arg = gap + 1 + strspn(gap + 1, " \t");
-	}
-	return 1;
+	return script_parse(s);
 }
 
 /* --- copies of the configuration ----------------------------------------- */
@@ -152,6 +184,7 @@ void process_free(struct linux_process *p)
 	free_vec(p->cfg.argv);
 	free_vec(p->cfg.envp);
 	free_vec((char *const *)p->cfg.rerun);
+	seccomp_forget(p);
 	free((char *)p->cfg.gdb);
 	free(p->exe);
 	free(p->exe_guest);

@@ -506,6 +506,15 @@ static int read_chain(struct linux_process *p, FILE *f)
 	return 0;
 }
 
+void seccomp_forget(struct linux_process *p)
+{
+	while (p->seccomp) {
+		struct seccomp_filter *older = p->seccomp->older;
+		free(p->seccomp);
+		p->seccomp = older;
+	}
+}
+
 int seccomp_receive(struct linux_process *p)
 {
 	char **env = (char **)p->cfg.envp, **to = env;

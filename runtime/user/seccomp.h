@@ -27,5 +27,7 @@ int seccomp_pass_on(struct linux_task *t, char env[64]);
  * p's envp. 0 or -errno.
  */
 int seccomp_receive(struct linux_process *p);
+/* Free them; no task has them any more. */
+void seccomp_forget(struct linux_process *p);
 
 #endif

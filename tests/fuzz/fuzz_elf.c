@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 #include "runtime/user/elf.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/elf_damage.h"
 
-#define HEAD 4096 /* bytes at the start that are damaged */
+#define HEAD ELF_HEAD
 #define MAX_FILES 32
 #define MAX_SIZE (8u << 20)
-#define ADDR_MAX (1ull << 47)
+#define ADDR_MAX ELF_ADDR_MAX
 
 /* A file to be damaged: a memory file that open() finds by its path. */
 struct seed {
@@ -51,74 +51,12 @@ static bool read_seed(struct seed *s, const char *path)
 	return n > 0 && make_seed(s, bytes, (u64)n);
 }
 
-/* Code, data with a zeroed tail, an interpreter, a stack. */
 static bool small_seed(struct seed *s)
 {
-	static u8 bytes[3 * HOST_PAGE];
-	Elf64_Ehdr eh = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
-			      ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_DYN,
-		.e_machine = EM_RISCV,
-		.e_version = EV_CURRENT,
-		.e_entry = 0x1004,
-		.e_phoff = sizeof(eh),
-		.e_ehsize = sizeof(eh),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 5 };
-	const Elf64_Phdr ph[] = {
-		{ PT_PHDR, PF_R, 64, 64, 64, 5 * 56, 5 * 56, 8 },
-		{ PT_INTERP, PF_R, 0x300, 0x300, 0x300, 8, 8, 1 },
-		{ PT_LOAD, PF_R | PF_X, 0, 0, 0, 0x1800, 0x1800, 0x1000 },
-		{ PT_LOAD, PF_R | PF_W, 0x2000, 0x3000, 0x3000, 0x100, 0x2345,
-		    0x1000 },
-		{ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 },
-	};
+	static u8 bytes[ELF_SMALL_SIZE];
 
-	memcpy(bytes, &eh, sizeof(eh));
-	memcpy(bytes + sizeof(eh), ph, sizeof(ph));
-	memcpy(bytes + 0x300, "/lib/ld", 8);
+	elf_small(bytes, 0, "/lib/ld");
 	return make_seed(s, bytes, sizeof(bytes));
-}
-
-/* --- damage ----------------------------------------------------------------
- */
-
-static u64 edge(struct fz_rng *g, const struct seed *s)
-{
-	switch (fz_below(g, 8)) {
-	case 0: return fz_below(g, 16);
-	case 1: return ~(u64)fz_below(g, 16);
-	case 2: return (1ull << fz_below(g, 64)) - fz_below(g, 2);
-	case 3: return s->size + fz_below(g, 5) - 2;
-	case 4: return ADDR_MAX + fz_below(g, 5) - 2 - HOST_PAGE;
-	case 5: return fz_below(g, (u32)s->size);
-	case 6: return (u64)fz_below(g, 64) * HOST_PAGE;
-	default: return fz_next(g);
-	}
-}
-
-/* Change one thing in the headers. */
-static void damage(struct fz_rng *g, const struct seed *s, u8 head[HEAD])
-{
-	Elf64_Ehdr eh;
-	u32 n = MIN((u32)s->size, HEAD), size = 1u << fz_below(g, 4);
-	u64 v = edge(g, s), table;
-
-	memcpy(&eh, s->head, sizeof(eh));
-	table = MIN(eh.e_phoff, HEAD / 2);
-	u32 entries = MIN(eh.e_phnum, 20);
-	u8 *a = head + table + fz_below(g, entries) * sizeof(Elf64_Phdr);
-	u8 *b = head + table + fz_below(g, entries) * sizeof(Elf64_Phdr);
-	switch (fz_below(g, 8)) {
-	case 0: head[fz_below(g, n)] ^= (u8)(1u << fz_below(g, 8)); break;
-	case 1: memcpy(a, b, sizeof(Elf64_Phdr)); break;
-	case 2: /* only a type, flags or an alignment */
-		a[fz_below(g, 2) ? 0 : 4] = (u8)fz_below(g, 8);
-		break;
-	case 3: memcpy(head + fz_below(g, 8) * 8, &v, size); break;
-	default: /* a field of a program header */
-		memcpy(a + 8 * fz_below(g, 7), &v, 8);
-	}
 }
 
 static u64 damaged_size(struct fz_rng *g, const struct seed *s)
@@ -164,10 +102,12 @@ static const char *check_loads(const struct elf_file *f)
 			    p->p_vaddr < o->p_vaddr + o->p_memsz)
 				return "overlap";
 		}
-		if (p->p_flags & PF_X && e >= p->p_vaddr && e < end)
+		if (p->p_flags & PF_X &&
+		    e >= ALIGN_DOWN(p->p_vaddr, HOST_PAGE) &&
+		    e < ALIGN_UP(end, HOST_PAGE))
 			entry = true;
 	}
-	return entry ? NULL : "entry point not in code";
+	return entry || f->interp ? NULL : "entry point not in code";
 }
 
 /* NULL or what is wrong with an accepted file. */
@@ -209,12 +149,17 @@ static const char *try_file(const struct seed *s, bool *accepted)
 static const char *run_case(
     const struct seed *s, struct fz_rng *g, bool *accepted)
 {
+	Elf64_Ehdr eh;
 	u8 head[HEAD];
 	u64 size = damaged_size(g, s);
 
+	memcpy(&eh, s->head, sizeof(eh));
 	memcpy(head, s->head, HEAD);
 	for (u32 k = 1 + fz_below(g, 4); k > 0; k--)
-		damage(g, s, head);
+		if (fz_once_in(g, 4))
+			elf_nudge(g, &eh, head);
+		else
+			elf_damage(g, &eh, s->size, head);
 	size_t n = MIN(size, HEAD);
 	if (ftruncate(s->fd, (off_t)size) < 0 ||
 	    pwrite(s->fd, head, n, 0) != (ssize_t)n)

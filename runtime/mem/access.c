@@ -64,6 +64,17 @@ bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n)
 	return false;
 }
 
+ANY_ADDRESS bool mem_swap32(
+    struct vcpu *v, gva_t a, u32 *word, u32 to, bool *done)
+{
+	if (!in_window(v, a, sizeof(*word)) || !fault_guard(v))
+		return false;
+	*done = __atomic_compare_exchange_n((u32 *)mem_host(v, a), word, to,
+	    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	fault_unguard(v);
+	return true;
+}
+
 ANY_ADDRESS bool mem_zero(struct vcpu *v, gva_t dst, size_t n)
 {
 	if (!n)

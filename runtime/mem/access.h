@@ -20,6 +20,11 @@ void *mem_host(struct vcpu *v, gva_t a);
  */
 bool mem_read(struct vcpu *v, void *dst, gva_t src, size_t n);
 bool mem_write(struct vcpu *v, gva_t dst, const void *src, size_t n);
+/*
+ * Make the aligned word at `a` `to` if it is *word; else *word is what it is
+ * (as atomic_compare_exchange). False if it cannot be read and written.
+ */
+bool mem_swap32(struct vcpu *v, gva_t a, u32 *word, u32 to, bool *done);
 bool mem_zero(struct vcpu *v, gva_t dst, size_t n);
 /*
  * Length of the guest string at `a` without its NUL, at most max;

@@ -161,7 +161,7 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 	ptrace_leave(t, wait_status(t));
 	sample_thread_end(t);
 	/* From here on this is not a guest thread any more. */
-	signal_host_set(~(u64)0);
+	signal_host_close();
 	return VM_LEAVE;
 }
 
@@ -195,10 +195,9 @@ struct linux_task *linux_task_new(struct linux_process *p)
 	return t;
 }
 
-void linux_task_free(struct linux_task *t)
+void task_unlink(struct linux_task *t)
 {
 	struct linux_process *p = t->p;
-	pthread_mutex_lock(&p->lock);
 	struct linux_task **at = &p->tasks;
 	while (*at && *at != t)
 		at = &(*at)->next;
@@ -207,7 +206,13 @@ void linux_task_free(struct linux_task *t)
 		p->ntasks--;
 		pthread_cond_broadcast(&p->idle);
 	}
-	pthread_mutex_unlock(&p->lock);
+}
+
+void linux_task_free(struct linux_task *t)
+{
+	pthread_mutex_lock(&t->p->lock);
+	task_unlink(t);
+	pthread_mutex_unlock(&t->p->lock);
 	pthread_mutex_destroy(&t->hold);
 	arena_free(&t->exec_arena);
 	t->ptrace.magic = 0;
@@ -294,9 +299,9 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 	struct linux_task *t = p->tasks;
 	char comm[16] = "";
 	int err = gdb_connect(p);
+	u64 mask = signal_host_close(); /* the first event opens it */
 	if (err == 0)
 		err = signal_init(p);
-	u64 mask = signal_host_set(~(u64)0);
 
 	if (err == 0) {
 		prctl(PR_GET_NAME, comm);
@@ -323,8 +328,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		prctl(PR_SET_NAME, comm);
 	}
 	signal_fini(p);
-	u64 args[6] = { SIG_SETMASK, (u64)&mask, 0, 8 };
-	safe_syscall6(&(volatile int){ 0 }, SYS_rt_sigprocmask, args);
+	signal_host_open(mask);
 	return err;
 }
 

@@ -19,9 +19,11 @@ void process_free(struct linux_process *p);
 /*
  * The end of a guest thread, on its own host thread after exec_run: robust
  * futexes, clear_child_tid, then t is freed. The last task of a process
- * that has not ended yet ends it with t->exit_status.
+ * that has not ended yet ends it.
  */
 void task_exit(struct linux_task *t);
+/* t is none of its process's tasks any more, if it was; p->lock is held. */
+void task_unlink(struct linux_task *t);
 
 /*
  * Is the calling thread the only one of p, and of the host's process? Waits

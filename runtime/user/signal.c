@@ -72,6 +72,19 @@ u64 signal_host_set(u64 mask)
 	return old;
 }
 
+void signal_host_open(u64 mask)
+{
+	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, 0, 8);
+}
+
+u64 signal_host_close(void)
+{
+	const u64 all = ~(u64)0;
+	u64 old = 0;
+	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&all, (u64)&old, 8);
+	return old;
+}
+
 void signal_sync_mask(struct linux_task *t)
 {
 	if (t->host_mask != signal_host_mask(t->sigmask))
@@ -88,9 +101,25 @@ void signal_set_mask(struct linux_task *t, u64 mask)
 	signal_put_back(t);
 }
 
+/*
+ * The kernel lets only a process's first thread send what looks like its own
+ * or kill's: from the others it goes under a code that is nobody's.
+ */
+#define CODE_REQUEUED (-0x1000)
+
+bool signal_code_restore(siginfo_t *si)
+{
+	if (si->si_code > CODE_REQUEUED)
+		return false;
+	si->si_code = CODE_REQUEUED - si->si_code;
+	return true;
+}
+
 /* One that was sent to the thread goes to the thread. */
 void signal_requeue(struct linux_task *t, siginfo_t *si)
 {
+	if (si->si_code >= 0 && !t->leader)
+		si->si_code = CODE_REQUEUED - si->si_code;
 	if (si->si_code == SI_TKILL)
 		call4(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)t->tid,
 		    (u64)si->si_signo, (u64)si);
@@ -151,6 +180,7 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 		errno = saved_errno;
 		return;
 	}
+	signal_code_restore(si);
 	int traced = sig == SIGNAL_KICK ? ptrace_kick(t, &si) : 0;
 	if (traced > 0)
 		sig = traced;
@@ -159,8 +189,9 @@ static void on_host_signal(int sig, siginfo_t *si, void *ctx)
 		si->si_value.sival_ptr == t->p)) {
 		if (!t->pending)
 			t->pending = -1;
-	} else if ((t->sigmask & SIGNAL_BIT(sig)) &&
+	} else if ((t->pending > 0 || (t->sigmask & SIGNAL_BIT(sig))) &&
 	    (SIGNAL_BIT(sig) & SIGNAL_NEVER_BLOCKED)) {
+		/* given back, it would come again at once */
 		held_add(t, si);
 		if (!t->pending)
 			t->pending = -1; /* another thread may want it */
@@ -253,8 +284,13 @@ int signal_init(struct linux_process *p)
 void signal_fini(struct linux_process *p)
 {
 	struct signal_host *h = p->sighost;
+	const u64 kick = SIGNAL_BIT(SIGNAL_KICK);
+	const struct timespec now = { 0 };
 	if (!h)
 		return;
+	/* one that came after the end is nobody's but ours */
+	while (call4(SYS_rt_sigtimedwait, (u64)&kick, 0, (u64)&now, 8) > 0)
+		;
 	for (int s = 1; s <= LINUX_NSIG; s++)
 		if (h->taken[s])
 			call4(

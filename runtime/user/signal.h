@@ -39,12 +39,24 @@ bool signal_on_altstack(const struct linux_task *t);
 
 /* Set the calling thread's host mask; the previous one is returned. */
 u64 signal_host_set(u64 mask);
+/*
+ * The calling host thread runs no guest code (yet, or any more): block every
+ * signal, those that metic lives by as well, or one of them sent to the
+ * process might come here. The previous host mask, for signal_host_open.
+ */
+u64 signal_host_close(void);
+void signal_host_open(u64 mask);
 /* Set t's guest mask and the host's with it. Called on t's thread. */
 void signal_set_mask(struct linux_task *t, u64 mask);
 /* Make the host's mask t's guest mask, if it is not. */
 void signal_sync_mask(struct linux_task *t);
-/* Give a signal back to the kernel, to come again when it is unblocked. */
+/*
+ * Give a signal back to the kernel, to come again when it is unblocked. What
+ * then comes (not through metic's handler) needs signal_code_restore, which
+ * says whether it did anything.
+ */
 void signal_requeue(struct linux_task *t, siginfo_t *si);
+bool signal_code_restore(siginfo_t *si);
 /* What waits in t->pending goes back if the guest's mask blocks it. */
 void signal_put_back(struct linux_task *t);
 /*

@@ -85,8 +85,13 @@ i64 sys_rt_sigtimedwait(struct linux_task *t, const u64 a[6])
 	if (r)
 		return r;
 	int sig = held_take(t, ~set, &info);
-	if (!sig)
-		return host_wait(t, SYS_rt_sigtimedwait, a);
+	if (!sig) {
+		i64 got = host_wait(t, SYS_rt_sigtimedwait, a);
+		if (got > 0 && a[1] && guest_get(t, info, a[1]) == 0 &&
+		    signal_code_restore(&info))
+			guest_put(t, a[1], info);
+		return got;
+	}
 	return a[1] && guest_put(t, a[1], info) ? -EFAULT : sig;
 }
 

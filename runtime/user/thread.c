@@ -48,9 +48,10 @@ static void robust_release(
     struct linux_task *t, gva_t at, bool pi, bool pending)
 {
 	u32 word;
-	for (;;) {
-		if ((at & 3) || guest_get(t, word, at))
-			return;
+	bool done = false;
+	if ((at & 3) || guest_get(t, word, at))
+		return;
+	while (!done) {
 		/* A pending unlock may have happened already: wake one. */
 		if (pending && !pi && word == 0) {
 			futex_wake(at, 1);
@@ -59,10 +60,8 @@ static void robust_release(
 		if ((word & FUTEX_TID_MASK) != (u32)t->tid)
 			return;
 		u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-		u32 *p = mem_host(t->v, at);
-		if (__atomic_compare_exchange_n(p, &word, dead, false,
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			break;
+		if (!mem_swap32(t->v, at, &word, dead, &done))
+			return;
 	}
 	if (!pi && (word & FUTEX_WAITERS))
 		futex_wake(at, 1);
@@ -116,15 +115,14 @@ static void leave_futexes(struct linux_task *t)
 void task_exit(struct linux_task *t)
 {
 	struct linux_process *p = t->p;
+	debug_thread_remove(&t->debug);
 	pthread_mutex_lock(&p->lock);
-	/* Without exit_group the first thread's status is the process's. */
-	if (t->leader && !p->ending)
-		p->end = (struct linux_exit){ .status = t->exit_status };
 	bool last = p->ntasks == 1;
 	if (last)
 		p->ending = true;
+	else /* or two could find that neither is the last */
+		task_unlink(t);
 	pthread_mutex_unlock(&p->lock);
-	debug_thread_remove(&t->debug);
 	if (last && p->forked)
 		process_finish(&p->end);
 	linux_task_free(t);
@@ -132,8 +130,15 @@ void task_exit(struct linux_task *t)
 
 i64 sys_exit(struct linux_task *t, const u64 a[6])
 {
+	struct linux_process *p = t->p;
+
 	t->exit_status = (int)(a[0] & 255);
 	t->leaving = true; /* before anybody can have joined it */
+	/* Without exit_group the last one's status is the process's. */
+	pthread_mutex_lock(&p->lock);
+	if (!p->ending)
+		p->end = (struct linux_exit){ .status = t->exit_status };
+	pthread_mutex_unlock(&p->lock);
 	ptrace_leave(t, t->exit_status << 8);
 	leave_futexes(t);
 	if (t->vfork_done)
@@ -242,9 +247,9 @@ static int start_thread(struct linux_task *c, u64 apart)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	/* Created with everything blocked; its first event opens the mask. */
-	u64 mask = signal_host_set(~(u64)0);
+	u64 mask = signal_host_close();
 	int err = clone_host_thread(c->p, &th, &attr, thread_main, &st);
-	signal_host_set(mask);
+	signal_host_open(mask);
 	pthread_attr_destroy(&attr);
 	while (!err && sem_wait(&st.ready) < 0)
 		;
@@ -320,6 +325,20 @@ i64 thread_clone(struct linux_task *t, const struct clone_args_host *ca)
 }
 
 /* --- small calls --------------------------------------------------------- */
+
+/* A lock is waited for in spite of any handler; other waits are not. */
+i64 sys_futex(struct linux_task *t, const u64 a[6])
+{
+	i64 r = host_wait(t, SYS_futex, a);
+	if (r != SYS_RESTART)
+		return r;
+	switch (a[1] & FUTEX_CMD_MASK) {
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+	case FUTEX_WAIT_REQUEUE_PI: return SYS_RESTART_ALWAYS;
+	default: return r;
+	}
+}
 
 i64 sys_set_tid_address(struct linux_task *t, const u64 a[6])
 {

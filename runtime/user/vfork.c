@@ -77,7 +77,7 @@ static int vfork_main(void *arg)
 	linux_task_run(c);
 	/* exit(2); all other ways out do not return here. */
 	wait_for_others(c->p);
-	return c->exit_status;
+	return c->p->end.status;
 }
 
 /* The child's own view of the process: actions; the memory is shared. */
@@ -216,7 +216,9 @@ static i64 start_lender(struct linux_task *t, struct vfork_start *st)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_mutex_lock(&c->hold);
 	c->tid_address = 0;
+	u64 mask = signal_host_close();
 	i64 r = -clone_host_thread(p, &th, &attr, lender, st);
+	signal_host_open(mask);
 	pthread_attr_destroy(&attr);
 	while (r == 0 && sem_wait(&st->ready) < 0)
 		;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -512,6 +513,35 @@ static void test_small_calls(void)
 	CHECK(syscall(SYS_membarrier, 1 << 29, 0, 0) < 0 && errno == EINVAL);
 }
 
+/*
+ * Restartable sequences are refused as a kernel without them does: nobody is
+ * left half registered, and the C library knows that it has none.
+ */
+extern const unsigned __rseq_size __attribute__((weak));
+
+static void test_rseq(void)
+{
+	static uint32_t area[8] __attribute__((aligned(32)));
+	static const uint32_t zero[8];
+	const int unregister = 1;
+	area[1] = ~0u; /* cpu_id: not registered */
+	CHECK(syscall(SYS_rseq, area, 32, 0, 0xf1401073) < 0);
+	CHECK(errno == ENOSYS);
+	CHECK(syscall(SYS_rseq, area, 32, unregister, 0xf1401073) < 0);
+	CHECK(errno == ENOSYS);
+	CHECK(syscall(SYS_rseq, (void *)8, 31, 99, 0) < 0 && errno == ENOSYS);
+	CHECK(area[1] == ~0u);
+	area[1] = 0;
+	CHECK(!memcmp(area, zero, sizeof(area)));
+	CHECK(getauxval(27) == 0 && getauxval(28) == 0); /* AT_RSEQ_* */
+	if (&__rseq_size)
+		CHECK(__rseq_size == 0);
+	CHECK(sched_getcpu() >= 0);
+	/* membarrier's commands for it do not exist either */
+	CHECK((syscall(SYS_membarrier, 0, 0, 0) & (3 << 7)) == 0);
+	CHECK(syscall(SYS_membarrier, 1 << 8, 0, 0) < 0 && errno == EINVAL);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "sleep")) {
@@ -535,6 +565,7 @@ int main(int argc, char **argv)
 	test_threads();
 	test_unshare();
 	test_small_calls();
+	test_rseq();
 	puts("ok");
 	return 0;
 }

@@ -49,7 +49,8 @@ static struct block_head head_of(const struct store_block *b)
 
 static u8 *put(u8 *p, const void *from, u64 n, u64 align)
 {
-	memcpy(p, from, n);
+	if (n) /* from may be NULL then */
+		memcpy(p, from, n);
 	return p + ALIGN_UP(n, align);
 }
 
@@ -134,17 +135,17 @@ static int write_segment(int fd, const struct segment *s, u64 at)
 
 u8 *container_read(const struct store_file *f, int fd)
 {
-	u8 *p = f->nsegs ? malloc(f->size) : NULL;
+	u8 *p = f->nsegs ? malloc(f->end) : NULL;
 	size_t got = 0;
 
-	while (p && got < f->size) {
-		ssize_t n = pread(fd, p + got, f->size - got, (off_t)got);
+	while (p && got < f->end) {
+		ssize_t n = pread(fd, p + got, f->end - got, (off_t)got);
 		if (n <= 0)
 			break;
 		got += (size_t)n;
 	}
-	if (p && got < f->size)
-		memset(p + got, 0, f->size - got);
+	if (p && got < f->end)
+		memset(p + got, 0, f->end - got);
 	return p;
 }
 

@@ -16,6 +16,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+int container_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
 bool container_path(
     const struct store *s, const struct store_key *key, char *buf, size_t n)
 {
@@ -112,7 +117,7 @@ void store_file_refresh(struct store_file *f)
 	store_file_close(f);
 	if (!container_path(f->store, &f->key, path, sizeof(path)))
 		return;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = container_open(path);
 	if (fd < 0)
 		return;
 	map_segments(f, fd);
@@ -123,7 +128,7 @@ bool container_open_any(
     struct store_file *f, const char *path, struct store_key *maker)
 {
 	struct file_head h;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = container_open(path);
 
 	*f = (struct store_file){ 0 };
 	if (fd < 0)

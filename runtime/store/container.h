@@ -77,6 +77,8 @@ static inline u64 payload_size(const struct block_head *h)
 	    h->nmap * sizeof(struct pc_map) + ALIGN_UP(4ull * h->npcs, 8);
 }
 
+/* Open for reading; what is no file must not keep us waiting. */
+int container_open(const char *path);
 /* The payload at p, n bytes, as a block; false: it is not one. */
 bool payload_parse(const u8 *p, u64 n, struct store_block *out);
 /*
@@ -89,7 +91,7 @@ bool container_open_any(
 void container_head(const struct store_file *f, struct file_head *h);
 /* Does this head describe a segment of at most `room` bytes? */
 bool container_segment(const struct seg_head *s, u64 room);
-/* f's segments in memory of our own, to be freed; NULL: none, or no memory. */
+/* f up to its last segment's end, to be freed; NULL: none, or no memory. */
 u8 *container_read(const struct store_file *f, int fd);
 /*
  * The whole blocks in `data`, which has f's segments; into b unless NULL,

@@ -184,7 +184,7 @@ static void describe(
 	i->blocks = f.nblocks;
 	if (!verify)
 		return;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = container_open(path);
 	u8 *data = fd < 0 ? NULL : container_read(&f, fd);
 	if (fd >= 0)
 		close(fd);

@@ -265,6 +265,11 @@ struct metic_stats {
 	uint64_t cache_hits; /* blocks taken from cache_dir */
 	uint64_t cache_misses; /* and not found there */
 	uint64_t cache_saved; /* put there */
+	uint64_t cache_load_ns; /* spent on hits */
+	/* CPU time of guest threads, sampled (config.profile) and known from
+	   config.ended on: in generated code of each tier, and elsewhere. */
+	uint64_t baseline_ns, optimized_ns, interp_ns, translation_ns,
+	    syscalls_ns, metic_ns;
 };
 METIC_API void metic_get_stats(const metic_vm *vm, struct metic_stats *s);
 

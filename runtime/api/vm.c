@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/look/look.h"
 #include "runtime/user/linux.h"
 #include "translator/fpu.h"
 
@@ -101,10 +102,15 @@ static int new_raw(const struct metic_config *c, const struct vm_config *vc,
 		return err;
 	}
 	(*out)->sandbox = window;
-	if (vcpu_new(*out))
-		return 0;
-	metic_destroy(*out);
-	return -ENOMEM;
+	const struct look_config look = { .perf_map = c->perf_map,
+		.jitdump = c->jitdump };
+	if (c->perf_map || c->jitdump)
+		err = look_open(*out, &look);
+	if (!err && !vcpu_new(*out))
+		err = -ENOMEM;
+	if (err)
+		metic_destroy(*out);
+	return err;
 }
 
 #define CACHE_CAP ((u64)2 << 30)
@@ -263,6 +269,13 @@ void metic_get_stats(const metic_vm *vm, struct metic_stats *out)
 		.cache_hits = s->cache_hits,
 		.cache_misses = s->cache_misses,
 		.cache_saved = s->cache_saved,
+		.cache_load_ns = s->load_ns,
+		.baseline_ns = s->where_ns[METIC_IN_BASELINE],
+		.optimized_ns = s->where_ns[METIC_IN_OPTIMIZED],
+		.interp_ns = s->where_ns[METIC_IN_INTERP],
+		.translation_ns = s->where_ns[METIC_IN_TRANSLATION],
+		.syscalls_ns = s->where_ns[METIC_IN_SYSCALLS],
+		.metic_ns = s->where_ns[METIC_IN_METIC],
 	};
 	memcpy(out, &m, m.size);
 }

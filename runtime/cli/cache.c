@@ -48,7 +48,7 @@ void cache_help(FILE *f)
 	    "      --cache-dir DIR  (default: $METIC_CACHE_DIR, else metic\n"
 	    "                       in $XDG_CACHE_HOME or ~/.cache)\n"
 	    "      --size BYTES     for gc (default 2G), K, M and G known\n"
-	    "  -L, --sysroot DIR    for warm: look up guest paths in DIR first\n"
+	    "  -L, --sysroot DIR    for warm: the guest's root directory\n"
 	    "      --json           print JSON\n",
 	    f);
 }

@@ -349,9 +349,12 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 	} rows[] = { ROW(blocks), ROW(guest_insns), ROW(ir_insns),
 		ROW(host_bytes), ROW(translate_ns), ROW(links), ROW(lookups),
 		ROW(exits), ROW(invalidated), ROW(flushes), ROW(interp_blocks),
-		ROW(cache_hits), ROW(cache_misses), ROW(cache_saved) };
+		ROW(cache_hits), ROW(cache_misses), ROW(cache_saved),
+		ROW(cache_load_ns), ROW(baseline_ns), ROW(optimized_ns),
+		ROW(interp_ns), ROW(translation_ns), ROW(syscalls_ns),
+		ROW(metic_ns) };
 #undef ROW
-	char text[1024];
+	char text[2048];
 	int n = 0;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n,
@@ -476,7 +479,7 @@ int run_program(const struct options *o)
 		c.jitdump = absolute(*o->jitdump ? o->jitdump : ".", here);
 	ending.program = c.prog;
 	ending.profiling.log = out.log;
-	c.profile = *ending.profiling.path;
+	c.profile = *ending.profiling.path || o->stats;
 	c.ended = ended;
 	c.ended_ctx = &ending;
 	c.rerun =

@@ -188,8 +188,10 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	if (im && !with_ir) {
 		tb = persist_load(
 		    v, im, pc, debug_code_end(ex, pc, code_window(vm, pc)));
-		if (tb)
+		if (tb) {
+			vm->stats.load_ns += now_ns() - t0;
 			return tb;
+		}
 	}
 	tb = arena_new(&ex->meta, struct tb, 1);
 	if (!tb || !lift(v, pc, max, false, false, &tb->hash))

@@ -54,12 +54,16 @@ struct vm_config {
 	void *log_ctx;
 };
 
-/* Counters for --stats; each is exact per VM. */
+#define VM_WHERES 8
+
+/* Counters for --stats; each is exact per VM, where_ns is sampled. */
 struct vm_stats {
 	_Atomic u64 blocks, guest_insns, ir_insns, host_bytes;
 	_Atomic u64 translate_ns, links, lookups, flushes, invalidated;
 	_Atomic u64 interp_blocks, exits;
 	_Atomic u64 cache_hits, cache_misses, cache_saved; /* on disk */
+	_Atomic u64 load_ns; /* spent on hits */
+	_Atomic u64 where_ns[VM_WHERES]; /* look/profile.h's LOOK_IN_* */
 };
 
 struct metic_vm {

@@ -136,6 +136,16 @@ const struct profile_entry *profile_next(
 	return at < p->used ? (const void *)&p->words[at] : NULL;
 }
 
+void profile_sum(const struct profile *p, struct vm_stats *s)
+{
+	const struct profile_entry *e = NULL;
+
+	_Static_assert((int)LOOK_WHERES <= VM_WHERES, "all have a place");
+	while ((e = profile_next(p, e)))
+		s->where_ns[e->where] += e->weight * PROFILE_NS;
+	s->where_ns[LOOK_IN_METIC] += profile_lost(p) * PROFILE_NS;
+}
+
 u64 profile_lost(const struct profile *p)
 {
 	return atomic_load(&p->lost);

@@ -58,6 +58,8 @@ void profile_sample(struct vcpu *v, const void *uc, u32 weight, u32 syscall);
 /* The next entry after e (NULL: the first), or NULL. */
 const struct profile_entry *profile_next(
     const struct profile *p, const struct profile_entry *e);
+/* Add the time of all entries to the VM's stats. */
+void profile_sum(const struct profile *p, struct vm_stats *s);
 /* Ticks that did not fit. */
 u64 profile_lost(const struct profile *p);
 

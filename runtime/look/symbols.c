@@ -339,9 +339,14 @@ static void add_sections(struct symbols *t, const struct reader *r)
 		struct symbol s = { 0 };
 		known.n = n;
 		if (!(sh->sh_flags & SHF_EXECINSTR) ||
-		    sh->sh_type != SHT_PROGBITS || !r->names ||
-		    sh->sh_name >= r->names_size ||
-		    !symbols_offset(t, sh->sh_addr, &s.off) ||
+		    sh->sh_type != SHT_PROGBITS || !sh->sh_size ||
+		    !symbols_offset(t, sh->sh_addr, &s.off))
+			continue;
+		if (t->nsections < SYMBOL_SECTIONS)
+			t->section[t->nsections++] =
+			    (struct symbol_segment){ sh->sh_addr, s.off,
+				    sh->sh_size };
+		if (!r->names || sh->sh_name >= r->names_size ||
 		    symbols_at(&known, s.off))
 			continue;
 		s.name = keep_text(t, r->names + sh->sh_name, "");

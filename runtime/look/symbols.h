@@ -25,6 +25,7 @@ struct symbol_segment {
 };
 
 #define SYMBOL_SEGMENTS 8
+#define SYMBOL_SECTIONS 16
 
 struct symbols {
 	struct symbol *s; /* by off; several may start at one place */
@@ -32,7 +33,9 @@ struct symbols {
 	char *text;
 	size_t text_size, text_cap;
 	struct symbol_segment seg[SYMBOL_SEGMENTS];
-	u32 nsegs;
+	/* Sections with code: a segment may hold more than code. */
+	struct symbol_segment section[SYMBOL_SECTIONS];
+	u32 nsegs, nsections;
 };
 
 /*

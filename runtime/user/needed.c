@@ -114,6 +114,21 @@ struct search {
 	char found[PATH_MAX]; /* on the host */
 };
 
+/* A 64-bit ELF file for the guest's machine? The host has others. */
+static bool is_guests(const struct search *s)
+{
+	Elf64_Ehdr eh;
+	int fd = open(s->found, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool ok = fd >= 0 && read(fd, &eh, sizeof(eh)) == sizeof(eh) &&
+	    !memcmp(eh.e_ident, ELFMAG, SELFMAG) &&
+	    eh.e_ident[EI_CLASS] == ELFCLASS64 &&
+	    eh.e_machine == s->p->vm->guest->elf_machine;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 /* The file `name` in the guest's directory dir[0 .. n). */
 static bool try_dir(struct search *s, const char *dir, size_t n)
 {
@@ -130,7 +145,7 @@ static bool try_dir(struct search *s, const char *dir, size_t n)
 		snprintf(path, sizeof(path), "%.*s/%s", (int)n, dir, s->name);
 	return n && strlen(path) < PATH_MAX &&
 	    path_translate(s->p, AT_FDCWD, path, s->found, 0) == 0 &&
-	    access(s->found, R_OK) == 0;
+	    is_guests(s);
 }
 
 static bool try_list(struct search *s, const char *list)
@@ -185,7 +200,7 @@ static bool find(struct search *s, const struct dynamic *d)
 	if (strchr(s->name, '/'))
 		return path_translate(s->p, AT_FDCWD, s->name, s->found, 0) ==
 		    0 &&
-		    access(s->found, R_OK) == 0;
+		    is_guests(s);
 	snprintf(multi, sizeof(multi),
 	    "/lib/%s-linux-gnu:/usr/lib/%s-linux-gnu:/lib64/lp64d:"
 	    "/usr/lib64/lp64d:/lib64:/usr/lib64:/lib:/usr/lib",

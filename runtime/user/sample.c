@@ -101,8 +101,10 @@ void sample_ended(struct linux_process *p, bool exec)
 	if (!p->cfg.ended || p->pid != getpid())
 		return;
 	prof = profile_of(p);
-	if (prof)
+	if (prof) {
 		profile_stop(prof, true);
+		profile_sum(prof, &p->vm->stats);
+	}
 	p->cfg.ended(p->cfg.ended_ctx, p->vm, exec);
 	if (prof) {
 		profile_clear(prof);

@@ -168,19 +168,29 @@ static const struct tb *get(struct warm *w, gva_t pc)
 	return tb_get(w->v, pc, false);
 }
 
+static bool in_section(const struct symbols *t, u64 off)
+{
+	for (u32 i = 0; i < t->nsections; i++)
+		if (off - t->section[i].off < t->section[i].size)
+			return true;
+	return false;
+}
+
 /*
  * Is `end` in the function that pc is in? What is between functions is not
  * always code, and from the middle of an instruction nonsense is reached, of
- * which there is no end.
+ * which there is no end. Code that no function is known of is like one.
  */
 static bool same_function(
     struct warm *w, const struct symbols *t, gva_t pc, gva_t end)
 {
 	const struct piece *p = piece_of(w, pc);
+	u64 off = p ? p->seg.off + (end - p->at) : 0;
 	const struct symbol *s =
 	    p ? symbols_at(t, p->seg.off + (pc - p->at)) : NULL;
 
-	return s && p->seg.off + (end - p->at) - s->off < s->size;
+	return s ? off - s->off < s->size :
+		   p && in_section(t, off) && !symbols_at(t, off);
 }
 
 /* All that is reached from what is on the list, and behind it. */
@@ -199,17 +209,60 @@ static void follow(struct warm *w, const struct symbols *t)
 	}
 }
 
+/* The place in memory of the file's offset `off`, or 0. */
+static gva_t place_of(const struct warm *w, u64 off)
+{
+	for (unsigned k = 0; k < w->npieces; k++)
+		if (off - w->piece[k].seg.off < w->piece[k].seg.size)
+			return w->piece[k].at + (off - w->piece[k].seg.off);
+	return 0;
+}
+
+static void start_at(struct warm *w, const struct symbols *t, u64 off)
+{
+	gva_t pc = place_of(w, off);
+
+	if (!pc)
+		return;
+	push(w, pc);
+	follow(w, t);
+}
+
+/* Code of a section in which no function is known, to `end` at most. */
+static void do_gap(struct warm *w, const struct symbols *t, u64 off, u64 end)
+{
+	const u64 step = w->vm->guest->min_insn;
+	u8 insn[16] = { 0 };
+	gva_t pc;
+
+	/* not the zeros that it is filled up with */
+	for (off = ALIGN_UP(off, step); off < end; off += step) {
+		pc = place_of(w, off);
+		if (pc && mem_read(w->v, insn, pc, step) &&
+		    memcmp(insn, &(u8[16]){ 0 }, step) != 0)
+			break;
+	}
+	if (off < end)
+		start_at(w, t, off);
+}
+
 static void do_functions(struct warm *w, const struct symbols *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		for (unsigned k = 0; k < w->npieces; k++) {
-			struct piece *p = &w->piece[k];
-			u64 at = t->s[i].off - p->seg.off;
-			if (at >= p->seg.size)
+		start_at(w, t, t->s[i].off);
+	for (u32 k = 0; k < t->nsections; k++) {
+		u64 at = t->section[k].off, end = at + t->section[k].size;
+		for (size_t i = 0; i < t->n && at < end; i++) {
+			const struct symbol *s = &t->s[i];
+			if (s->off + s->size <= at)
 				continue;
-			push(w, p->at + at);
-			follow(w, t);
+			if (s->off > at)
+				do_gap(w, t, at, MIN(s->off, end));
+			at = s->off + s->size;
 		}
+		if (at < end)
+			do_gap(w, t, at, end);
+	}
 }
 
 static int do_file(struct warm *w, const struct file *f, struct warm_file *out)

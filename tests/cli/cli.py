@@ -199,7 +199,7 @@ class Qemu(unittest.TestCase):
 
     def test_what_is_not_there(self):
         for args in (["-seed", "1"], ["-B", "0x1000"], ["-trace", "x"],
-                     ["-dfilter", "0..1"], ["-d", "exec"], ["-perfmap"]):
+                     ["-dfilter", "0..1"], ["-d", "exec"]):
             r = self.qemu(*args, GUEST, "3")
             self.assertEqual(r.returncode, 3)
             self.assertEqual(len(r.stderr.splitlines()), 1, r.stderr)

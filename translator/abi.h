@@ -66,6 +66,7 @@ struct abi_state {
 	u64 tmp[ABI_NTMP]; /* spills; arguments and result of `reference` */
 	u64 call_sp; /* call stack pointer while outside generated code */
 	u64 call_base; /* where it starts (its bottom frame lies above) */
+	u64 call_limit; /* below it, code that has a frame starts it again */
 	u64 c_sp; /* C stack pointer of metic's run loop */
 	i64 budget; /* guest instructions left (compile option) */
 	u64 mem_base; /* address of guest address 0 (AS_BASED) */

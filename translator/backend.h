@@ -25,6 +25,8 @@ struct codegen_opts {
 	bool movable; /* list every guest address that the code contains */
 };
 
+struct unit;
+
 /* Why a site in generated code must be known later. */
 enum link_kind { LINK_JUMP, LINK_CALL };
 
@@ -68,6 +70,48 @@ struct codegen {
 	u32 npcs;
 };
 
+/* Where a slot is at one place in a unit's code. */
+struct unit_place {
+	u16 slot;
+	u8 kind; /* PLACE_* */
+	u8 reg; /* host register, the backend's number */
+	bool raw; /* a double, whose NaN is to be made canonical */
+	i64 value; /* offset from the stack pointer, or the constant */
+};
+enum { PLACE_REG, PLACE_STACK, PLACE_CONST };
+
+/* One access of a unit's code: its dirty slots; all others are in state[]. */
+struct unit_access {
+	u32 off;
+	u32 first, n; /* places */
+	gva_t pc;
+};
+
+struct unit_map {
+	struct unit_access *access; /* by off */
+	struct unit_place *place;
+	u32 naccess, nplaces;
+};
+
+/* The optimizing tier's output on its way into the code cache. */
+struct unit_code {
+	/* in */
+	const struct guest_isa *guest;
+	const struct unit *unit;
+	const u8 *object; /* what the compiling process gave: untrusted */
+	size_t nobject;
+	u8 *rw; /* as in struct codegen */
+	u64 rx;
+	size_t cap;
+	struct arena *arena; /* for what follows */
+	/* out */
+	size_t entry, size;
+	struct link_site *links;
+	u32 nlinks;
+	struct unit_map map;
+	const char *why; /* it was refused, or NULL */
+};
+
 /* Entry points that thunks() made at the start of a code cache. */
 struct backend_thunks {
 	/* Run generated code until service returns NULL. */
@@ -97,6 +141,11 @@ struct host_backend {
 	 * or -E2BIG when it has too many live values (interpret it).
 	 */
 	int (*compile)(struct codegen *cg);
+	/*
+	 * Bring a compiled unit into the cache: 0, -ENOSPC, -ENOMEM, or
+	 * -EBADMSG when it is not what it should be (uc->why).
+	 */
+	int (*load_unit)(struct unit_code *uc);
 	/* Point a link site at `target` (host address), any thread running. */
 	void (*patch)(u8 *rw_site, u64 rx_site, u64 target);
 	/* Where a link site points now. */
@@ -115,8 +164,7 @@ struct host_backend {
 	bool (*disassemble)(const struct guest_isa *g, const u8 *code, size_t n,
 	    u64 rx, disasm_fn line, void *ctx);
 	/* The host register that holds r across blocks, into buf, or NULL. */
-	const char *(*pin_name)(
-	    const struct guest_reg *r, char *buf, size_t n);
+	const char *(*pin_name)(const struct guest_reg *r, char *buf, size_t n);
 
 	/* --- for the host signal handler; uc is a ucontext_t --- */
 	u64 (*context_pc)(const void *uc);
@@ -124,6 +172,12 @@ struct host_backend {
 	/* Copy pins and fp status of interrupted generated code to the vCPU. */
 	void (*context_save)(
 	    const struct guest_isa *g, struct vcpu *v, const void *uc);
+	/*
+	 * The same in a unit's code, at the access `off` bytes into it; also
+	 * its guest pc. False: that is no access of the map.
+	 */
+	bool (*context_save_unit)(const struct guest_isa *g, struct vcpu *v,
+	    const void *uc, const struct unit_map *map, u32 off, gva_t *pc);
 	/* Resume at thunks->leave with service(reason, arg). */
 	void (*context_leave)(void *uc, struct vcpu *v,
 	    const struct backend_thunks *t, u32 reason, u64 arg);

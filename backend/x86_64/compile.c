@@ -8,6 +8,7 @@
 #include "backend/x86_64/context.h"
 #include "backend/x86_64/disasm.h"
 #include "backend/x86_64/keeps_fp.h"
+#include "backend/x86_64/object.h"
 #include "backend/x86_64/thunks.h"
 #include "translator/fpu.h"
 
@@ -315,6 +316,7 @@ const struct host_backend backend_x86_64 = {
 	.features = x86_features_text,
 	.thunks = x86_thunks,
 	.compile = compile,
+	.load_unit = x86_load_unit,
 	.patch = x86_patch,
 	.site_target = x86_site_target,
 	.disassemble = x86_disassemble,
@@ -323,6 +325,7 @@ const struct host_backend backend_x86_64 = {
 	.context_pc = x86_context_pc,
 	.context_sp = x86_context_sp,
 	.context_save = x86_context_save,
+	.context_save_unit = x86_context_save_unit,
 	.context_leave = x86_context_leave,
 	.context_restart_stack = x86_context_restart_stack,
 	.fpu_make = make_fpu,

@@ -25,6 +25,22 @@ u64 x86_context_pc(const void *uc)
 	return (u64)u->uc_mcontext.gregs[REG_RIP];
 }
 
+u64 x86_context_reg(const void *uc, unsigned reg)
+{
+	const mcontext_t *m = &((const ucontext_t *)uc)->uc_mcontext;
+	u64 v;
+
+	if (reg < XMM0)
+		return (u64)m->gregs[greg[reg]];
+	memcpy(&v, &m->fpregs->_xmm[reg - XMM0], sizeof(v));
+	return v;
+}
+
+u32 x86_context_mxcsr(const void *uc)
+{
+	return ((const ucontext_t *)uc)->uc_mcontext.fpregs->mxcsr;
+}
+
 u64 x86_context_sp(const void *uc)
 {
 	const ucontext_t *u = uc;

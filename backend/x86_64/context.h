@@ -8,6 +8,9 @@
 #include "translator/backend.h"
 
 u64 x86_context_pc(const void *uc);
+/* Integer register `reg`, or the low half of an xmm register; MXCSR. */
+u64 x86_context_reg(const void *uc, unsigned reg);
+u32 x86_context_mxcsr(const void *uc);
 u64 x86_context_sp(const void *uc);
 void x86_context_save(
     const struct guest_isa *g, struct vcpu *v, const void *uc);

@@ -78,6 +78,8 @@ enum metic_tier {
 	METIC_TIER_AUTO, /* the fastest that this host has */
 	METIC_TIER_INTERP, /* the reference interpreter */
 	METIC_TIER_BASELINE, /* native code; fails where there is none */
+	/* as AUTO, but it is said when hot code cannot be optimized */
+	METIC_TIER_OPTIMIZING,
 };
 
 struct metic_config {
@@ -126,6 +128,9 @@ struct metic_config {
 	 * "unix:PATH"; the log says where. NULL: run.
 	 */
 	const char *gdb;
+	/* Path of metic-jitd, which optimizes hot code; NULL: nothing does. */
+	const char *jitd;
+	bool jit_wait; /* compile all loops at once and wait: for tests */
 	/* Name the generated code for Linux's perf: /tmp/perf-PID.map, and
 	   jit-PID.dump in the folder `jitdump` (NULL: none). */
 	bool perf_map;
@@ -262,6 +267,8 @@ struct metic_stats {
 	uint64_t invalidated; /* blocks dropped because their code changed */
 	uint64_t flushes; /* of the whole code cache */
 	uint64_t interp_blocks; /* executed by the interpreter */
+	/* optimizing tier: units in use, given up, guest instructions */
+	uint64_t units, units_failed, unit_insns;
 	uint64_t cache_hits; /* blocks taken from cache_dir */
 	uint64_t cache_misses; /* and not found there */
 	uint64_t cache_saved; /* put there */

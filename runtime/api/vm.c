@@ -162,13 +162,15 @@ enum metic_error metic_create(const struct metic_config *config, metic_vm **out)
 #ifndef NDEBUG
 		.verify = true,
 #endif
+		.jitd = c.jitd,
+		.jit_wait = c.jit_wait,
 		.cache_size = c.code_cache,
 		.perf_map = c.perf_map,
 		.dump = c.dump,
 		.log = c.log,
 		.log_ctx = c.log_ctx,
 	};
-	if (c.kind > METIC_LINUX || c.tier > METIC_TIER_BASELINE ||
+	if (c.kind > METIC_LINUX || c.tier > METIC_TIER_OPTIMIZING ||
 	    (c.check && c.budget))
 		return METIC_ERR_ARG;
 	int err = c.kind == METIC_RAW ? new_raw(&c, &vc, out) :
@@ -266,6 +268,9 @@ void metic_get_stats(const metic_vm *vm, struct metic_stats *out)
 		.invalidated = s->invalidated,
 		.flushes = s->flushes,
 		.interp_blocks = s->interp_blocks,
+		.units = s->units,
+		.units_failed = s->units_failed,
+		.unit_insns = s->unit_insns,
 		.cache_hits = s->cache_hits,
 		.cache_misses = s->cache_misses,
 		.cache_saved = s->cache_saved,

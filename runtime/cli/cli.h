@@ -31,14 +31,14 @@ struct list {
 /* What the command line said; members are named in options.def. */
 struct options {
 	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname,
-	    *cache_dir;
+	    *cache_dir, *jitd;
 	const char *gdb; /* where a debugger connects; "": the usual port */
 	const char *profile; /* "": to the log; a file, or "json" */
 	const char *flamegraph, *folded, *profile_part;
 	const char *jitdump; /* a folder; "": the working directory */
 	const char *strace; /* "": to --log or stderr; else a file */
 	struct list set_env, unset_env; /* set_env: NAME alone unsets */
-	bool stats, json, verbose, help, no_cache, perf_map;
+	bool stats, json, verbose, help, no_cache, perf_map, jit_wait;
 	bool check; /* the command is `check` */
 	enum metic_tier tier_value;
 	uint64_t stack_value;

@@ -201,11 +201,12 @@ static int check_values(struct options *o)
 		[METIC_TIER_AUTO] = "auto",
 		[METIC_TIER_INTERP] = "interp",
 		[METIC_TIER_BASELINE] = "baseline",
+		[METIC_TIER_OPTIMIZING] = "optimizing",
 	};
 	unsigned t = 0;
-	while (o->tier && t < 3 && strcmp(o->tier, tiers[t]))
+	while (o->tier && t < 4 && strcmp(o->tier, tiers[t]))
 		t++;
-	if (t == 3)
+	if (t == 4)
 		return usage(o->tier, "no such tier");
 	o->tier_value = (enum metic_tier)t;
 	if (o->stack && !options_size(o->stack, &o->stack_value))

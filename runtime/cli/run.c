@@ -127,6 +127,28 @@ const char *self_path(const char *prog, char *buf, size_t n)
 	return buf;
 }
 
+/*
+ * The compiling process: as asked for, else beside this program, installed
+ * or in the folder that it was built in; NULL: there is none.
+ */
+static const char *choose_jitd(
+    const struct options *o, const char *self, char buf[PATH_MAX])
+{
+	static const char *const place[] = { "metic-jitd",
+		"../libexec/metic-jitd", "../../backend/gccjit/metic-jitd" };
+	const char *env = getenv("METIC_JITD");
+	if (o->jitd || env)
+		return o->jitd ? o->jitd : env;
+	const char *slash = self ? strrchr(self, '/') : NULL;
+	for (size_t i = 0; slash && i < 3; i++) {
+		int n = snprintf(buf, PATH_MAX, "%.*s/%s", (int)(slash - self),
+		    self, place[i]);
+		if (n < PATH_MAX && access(buf, X_OK) == 0)
+			return buf;
+	}
+	return NULL;
+}
+
 /* `name` in the directories of PATH, each below `root` first. */
 static bool search_path(const char *root, const char *name, char *out)
 {
@@ -288,6 +310,10 @@ static void add_run_options(
 	add(r, cache ? "--cache-dir" : "--no-cache", cache);
 	if (o->tier)
 		add(r, "--tier", o->tier);
+	if (o->jit_wait)
+		add(r, "--jit-wait", NULL);
+	if (o->jitd)
+		add(r, "--jitd", o->jitd);
 	if (o->strace && *o->strace) {
 		char real[PATH_MAX];
 		snprintf(r->strace, sizeof(r->strace), "--strace=%s",
@@ -349,10 +375,10 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 	} rows[] = { ROW(blocks), ROW(guest_insns), ROW(ir_insns),
 		ROW(host_bytes), ROW(translate_ns), ROW(links), ROW(lookups),
 		ROW(exits), ROW(invalidated), ROW(flushes), ROW(interp_blocks),
-		ROW(cache_hits), ROW(cache_misses), ROW(cache_saved),
-		ROW(cache_load_ns), ROW(baseline_ns), ROW(optimized_ns),
-		ROW(interp_ns), ROW(translation_ns), ROW(syscalls_ns),
-		ROW(metic_ns) };
+		ROW(units), ROW(units_failed), ROW(unit_insns), ROW(cache_hits),
+		ROW(cache_misses), ROW(cache_saved), ROW(cache_load_ns),
+		ROW(baseline_ns), ROW(optimized_ns), ROW(interp_ns),
+		ROW(translation_ns), ROW(syscalls_ns), ROW(metic_ns) };
 #undef ROW
 	char text[2048];
 	int n = 0;
@@ -447,7 +473,7 @@ int run_program(const struct options *o)
 {
 	static struct ending ending; /* large, and for all its processes */
 	char found[PATH_MAX], self[PATH_MAX], why[PATH_MAX + 256] = "";
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], jitd[PATH_MAX];
 	static struct rerun rerun; /* large: kept off the stack */
 	struct outputs out;
 	if (!open_outputs(o, &out) || !profile_start(o, &ending.profiling))
@@ -473,6 +499,9 @@ int run_program(const struct options *o)
 	c.cache_dir = choose_cache(o, dir);
 	c.uname_release = o->uname;
 	c.gdb = o->gdb && !*o->gdb ? GDB_PORT : o->gdb;
+	const char *me = self_path(o->args[0], self, sizeof(self));
+	c.jitd = choose_jitd(o, me, jitd);
+	c.jit_wait = o->jit_wait;
 	c.perf_map = o->perf_map;
 	char here[PATH_MAX];
 	if (o->jitdump)
@@ -483,8 +512,7 @@ int run_program(const struct options *o)
 	c.ended = ended;
 	c.ended_ctx = &ending;
 	c.rerun =
-	    make_rerun(&rerun, o, self_path(o->args[0], self, sizeof(self)),
-		root, c.cache_dir, &ending.profiling);
+	    make_rerun(&rerun, o, me, root, c.cache_dir, &ending.profiling);
 	if (o->verbose)
 		say(&out, "metic: running %s, sysroot %s\n", c.prog,
 		    root ? root : "none");

@@ -12,6 +12,7 @@
  * a new epoch forgets its call stack, whose frames are gone.
  */
 #include "runtime/exec/persist.h"
+#include "runtime/exec/tier.h"
 #include "runtime/look/look.h"
 
 #include <linux/membarrier.h>
@@ -188,6 +189,8 @@ bool exec_serve_requests(struct vcpu *v)
 		exec_leave_code(v);
 		exec_enter_code(v);
 	}
+	if (req & REQ_SAMPLE && v->vm->exec->tier)
+		tier_sample(v);
 	if (req & REQ_EVENT && exec_event(v, EXIT_STOP, 0) == VM_LEAVE)
 		return false;
 	if (req & REQ_STOP) {
@@ -328,6 +331,8 @@ static const void *resume(struct vcpu *v)
 				return NULL;
 			continue;
 		}
+		if (v->vm->cfg.jit_wait && ex->tier)
+			tier_reached(v);
 		struct tb *tb = must_get(v, v->abi.pc, false);
 		if (!tb->code) {
 			if (!interp_step(v))
@@ -353,6 +358,10 @@ static const void *link_site(struct vcpu *v, u64 rx_site)
 	v->abi.pc = from->links[i].target;
 	if (asked_to_stop(v) || wants_interp(v))
 		return resume(v);
+	if (ex->tier)
+		tier_poke(ex);
+	if (v->vm->cfg.jit_wait && ex->tier)
+		tier_reached(v);
 	struct tb *to = must_get(v, v->abi.pc, false);
 	if (!to->code)
 		return resume(v);
@@ -397,6 +406,8 @@ u32 exec_run(struct vcpu *v)
 	assert(err == 0);
 	(void)err;
 	v->abi.call_sp = v->abi.call_base;
+	if (ex->tier)
+		tier_start(ex);
 	exec_enter_code(v);
 	const void *code = resume(v);
 	if (code)

@@ -77,6 +77,14 @@ void exec_cache_maker(const struct host_backend *host, struct store_key *out);
 /* Guest code in [start, end) is that of the open file `fd` from `off` on. */
 void exec_cache_image(
     struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off);
+/* The descriptor that the optimizing tier keeps, or -1: not the guest's. */
+int exec_own_fd(const struct metic_vm *vm);
+/*
+ * Until exec_go_on the VM has no threads of its own, for calls that the
+ * kernel refuses to a process with several.
+ */
+void exec_alone(struct metic_vm *vm);
+void exec_go_on(struct metic_vm *vm);
 /* Save what is new; before the process ends or becomes another program. */
 void exec_cache_save(struct metic_vm *vm);
 /*

@@ -31,6 +31,19 @@ static u64 memory_arg(int sig, const siginfo_t *si)
 	return (u32)sig | (u64)(u32)si->si_code << 8;
 }
 
+/* The guest's state at host address pc in tb, which faulted. */
+static bool save_state(
+    struct vcpu *v, const struct tb *tb, const void *uc, u64 pc)
+{
+	const struct host_backend *host = v->vm->exec->host;
+	if (tb->unit)
+		return host->context_save_unit(v->vm->guest, v, uc, tb->unit,
+		    (u32)(pc - (u64)(uintptr_t)tb->code_start), &v->abi.pc);
+	host->context_save(v->vm->guest, v, uc);
+	v->abi.pc = tb_guest_pc(tb, pc);
+	return true;
+}
+
 bool fault_handle(int sig, siginfo_t *si, void *uc)
 {
 	struct vcpu *v = vcpu_current();
@@ -47,8 +60,8 @@ bool fault_handle(int sig, siginfo_t *si, void *uc)
 		struct tb *tb = tb_by_code(ex, pc);
 		if (!tb)
 			return false;
-		ex->host->context_save(v->vm->guest, v, uc);
-		v->abi.pc = tb_guest_pc(tb, pc);
+		if (!save_state(v, tb, uc, pc))
+			return false;
 		v->abi.fault_addr = addr - v->vm->mem_base;
 		ex->host->context_leave(
 		    uc, v, &ex->thunks, EXIT_MEMORY, memory_arg(sig, si));

@@ -28,6 +28,7 @@
 #define TB_HASH_BITS 16
 #define PAGE_HASH_BITS 12
 #define CALL_STACK_SIZE ((size_t)1 << 20)
+#define CALL_STACK_FRAME 8192 /* what a unit's frame may take */
 
 /* XXH3-128 of guest bytes; 0 if they could not be read. */
 struct code_hash {
@@ -52,6 +53,9 @@ struct tb {
 	struct ir_region *ir; /* for the interpreter, or NULL */
 	struct tb *_Atomic next; /* in its hash chain */
 	struct in_link *in; /* link sites that lead here */
+	/* a unit's code: where state is when it faults; NULL: a block's */
+	struct unit_map *unit;
+	struct tb *owner; /* code of this block is in a unit, which dies too */
 };
 
 struct in_link {
@@ -117,6 +121,7 @@ struct exec {
 
 	void *decoder;
 	struct persist *persist; /* NULL: translations are not kept */
+	struct tier *tier; /* NULL: no optimizing tier */
 	struct look *look; /* NULL: nobody watches */
 	struct arena arena; /* of the translation under way */
 	struct ir_region region;
@@ -146,6 +151,12 @@ struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */
 struct page *page_find(const struct exec *ex, u64 number);
 int tb_insert(struct exec *ex, struct tb *tb);
 void tb_kill(struct exec *ex, struct tb *tb);
+/* Has an indirect jump led to pc? Lock-free. */
+bool tb_published(const struct exec *ex, gva_t pc);
+/* tb, a unit's code, takes the place of the block at its pc. */
+void tb_replace(struct exec *ex, struct tb *tb);
+/* A part of a unit: dies with the guest code there, and the unit with it. */
+int tb_add_part(struct exec *ex, struct tb *part);
 /* Enter tb into the jump table; lock-free. */
 void tb_publish(struct exec *ex, struct tb *tb);
 /* Entry i of the jump table jt when there is no block for it. */
@@ -165,6 +176,12 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
  * breakpoint does not count.
  */
 const struct ir_region *translate_one(struct vcpu *v, gva_t pc, bool beneath);
+/*
+ * The IR of the block at pc, of at most `max` instructions, as the backends
+ * get it, in an arena of the caller's. Needs lock. NULL: it cannot be had.
+ */
+struct ir_region *translate_ir(
+    struct vcpu *v, gva_t pc, u32 max, struct arena *a, struct code_hash *hash);
 /* The same while nobody else runs guest code; for exclusive.c. */
 const struct ir_region *translate_exclusive(struct vcpu *v, gva_t pc);
 /*

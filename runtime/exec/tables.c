@@ -112,7 +112,7 @@ static int add_to_page(struct exec *ex, struct tb *tb, u64 number)
 	return 0;
 }
 
-int tb_insert(struct exec *ex, struct tb *tb)
+int tb_add_part(struct exec *ex, struct tb *tb)
 {
 	gva_t end = tb->pc + MAX(tb->len, 1);
 	for (u64 n = tb->pc / HOST_PAGE; n <= (end - 1) / HOST_PAGE; n++) {
@@ -122,6 +122,11 @@ int tb_insert(struct exec *ex, struct tb *tb)
 	}
 	ex->lo = MIN(ex->lo, tb->pc);
 	ex->hi = MAX(ex->hi, end);
+	return 0;
+}
+
+static void enter(struct exec *ex, struct tb *tb)
+{
 	if (tb->code) {
 		ex->by_code[ex->ntb] = tb;
 		atomic_fetch_add(&ex->ntb, 1);
@@ -130,7 +135,36 @@ int tb_insert(struct exec *ex, struct tb *tb)
 	struct tb *_Atomic *head = &ex->hash[hash_pc(tb->pc)];
 	atomic_store(&tb->next, atomic_load(head));
 	atomic_store_explicit(head, tb, memory_order_release);
-	return 0;
+}
+
+int tb_insert(struct exec *ex, struct tb *tb)
+{
+	int err = tb_add_part(ex, tb);
+	if (!err)
+		enter(ex, tb);
+	return err;
+}
+
+/* What led to the block leads to the unit, which is found before it. */
+void tb_replace(struct exec *ex, struct tb *tb)
+{
+	struct tb *was = tb_find(ex, tb->pc);
+	enter(ex, tb);
+	if (was && was->code) {
+		struct in_link *l = was->in;
+		was->in = NULL;
+		while (l) {
+			struct in_link *next = l->next;
+			const u8 *rx =
+			    l->from->code_start + l->from->links[l->site].off;
+			ex->host->patch(cache_rw(ex, (u64)(uintptr_t)rx),
+			    (u64)(uintptr_t)rx, (u64)(uintptr_t)tb->code);
+			l->next = tb->in;
+			tb->in = l;
+			l = next;
+		}
+	}
+	tb_publish(ex, tb);
 }
 
 static void unlink_incoming(struct exec *ex, struct tb *tb)
@@ -157,10 +191,22 @@ void tb_publish(struct exec *ex, struct tb *tb)
 		jt_remove(ex, e, value);
 }
 
+bool tb_published(const struct exec *ex, gva_t pc)
+{
+	i64 e = __atomic_load_n(jt_entry(ex, pc), __ATOMIC_RELAXED);
+	u64 at;
+	if (!e)
+		return false;
+	memcpy(&at, (const u8 *)ex->jt + e - sizeof(at), sizeof(at));
+	return at == pc;
+}
+
 void tb_kill(struct exec *ex, struct tb *tb)
 {
 	if (tb->dead)
 		return;
+	if (tb->owner)
+		tb_kill(ex, tb->owner);
 	atomic_store(&tb->dead, true);
 	struct tb *_Atomic *at = &ex->hash[hash_pc(tb->pc)];
 	while (*at && *at != tb)

@@ -255,6 +255,18 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 	return tb;
 }
 
+struct ir_region *translate_ir(
+    struct vcpu *v, gva_t pc, u32 max, struct arena *a, struct code_hash *hash)
+{
+	struct exec *ex = v->vm->exec;
+	struct pipeline_opts po = { .verify = v->vm->cfg.verify };
+
+	if (!lift(v, pc, max, false, false, hash))
+		return NULL;
+	translate_passes(v->vm->guest, &ex->region, &po);
+	return ex->region.failed ? NULL : keep_ir(ex, a);
+}
+
 struct ir_region *translate_again(struct vcpu *v, gva_t pc)
 {
 	struct exec *ex = v->vm->exec;

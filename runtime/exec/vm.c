@@ -1,6 +1,7 @@
 /* vm.c - making and freeing VMs and vCPUs. */
 #include "runtime/exec/host_clock.h"
 #include "runtime/exec/persist.h"
+#include "runtime/exec/tier.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static void exec_free(struct exec *ex)
 {
 	if (!ex)
 		return;
+	tier_free(ex);
 	persist_free(ex);
 	look_free(ex);
 	if (ex->decoder)
@@ -100,7 +102,8 @@ static int exec_new(struct metic_vm *vm)
 	ex->read_clock = host_clock(ex->host, &ex->clock_keeps_fp);
 	if (!ex->host)
 		return vm->cfg.tier == TIER_BASELINE ? -ENOTSUP : 0;
-	return init_native(ex);
+	int err = init_native(ex);
+	return err || vm->cfg.tier == TIER_BASELINE ? err : tier_new(ex);
 }
 
 int vm_new(const struct guest_isa *guest, enum as_kind as, u64 as_base,
@@ -154,6 +157,8 @@ static bool make_call_stack(struct vcpu *v)
 	u8 *top = (u8 *)v->call_stack + CALL_STACK_SIZE - 64;
 	memcpy(top, &ex->thunks.bottom, sizeof(u64));
 	v->abi.call_sp = v->abi.call_base = (u64)(uintptr_t)top;
+	v->abi.call_limit =
+	    (u64)(uintptr_t)v->call_stack + HOST_PAGE + CALL_STACK_FRAME;
 	v->abi.jt = ex->jt;
 	return true;
 }
@@ -254,6 +259,7 @@ int exec_fork_child(struct vcpu *v)
 	look_forked(ex);
 	if (!ex->host)
 		return 0;
+	tier_forked(ex);
 	bool warm = ex->fd >= 0;
 	if (!cache_use_snapshot(ex))
 		return -ENOMEM;

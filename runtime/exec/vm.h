@@ -22,7 +22,7 @@
 struct exec;
 struct metic_vm;
 
-enum exec_tier { TIER_AUTO, TIER_INTERP, TIER_BASELINE };
+enum exec_tier { TIER_AUTO, TIER_INTERP, TIER_BASELINE, TIER_OPTIMIZING };
 
 enum vm_action {
 	VM_RESUME, /* go on at abi.pc with the state as it is now */
@@ -42,6 +42,8 @@ struct vm_hooks {
 
 struct vm_config {
 	enum exec_tier tier;
+	const char *jitd; /* path of metic-jitd, NULL: no optimizing tier */
+	bool jit_wait; /* compile at first sight, and wait for it */
 	bool check; /* lock step of interpreter and baseline */
 	bool count; /* honour abi.budget */
 	bool verify; /* IR verifier after each pass */
@@ -61,6 +63,7 @@ struct vm_stats {
 	_Atomic u64 blocks, guest_insns, ir_insns, host_bytes;
 	_Atomic u64 translate_ns, links, lookups, flushes, invalidated;
 	_Atomic u64 interp_blocks, exits;
+	_Atomic u64 units, units_failed, unit_insns; /* optimizing tier */
 	_Atomic u64 cache_hits, cache_misses, cache_saved; /* on disk */
 	_Atomic u64 load_ns; /* spent on hits */
 	_Atomic u64 where_ns[VM_WHERES]; /* look/profile.h's LOOK_IN_* */
@@ -87,6 +90,7 @@ enum {
 	REQ_EVENT = 2, /* call hooks->event(EXIT_STOP): signals are pending */
 	REQ_FLUSH = 4, /* the code cache is being reset: get out of it */
 	REQ_SYNC = 8, /* come out of generated code once */
+	REQ_SAMPLE = 16, /* the optimizing tier wants to know where it is */
 };
 
 /* What a vCPU's thread does outside generated code; read by samples. */

@@ -386,7 +386,7 @@ bool linux_fd_hidden(struct linux_process *p, int fd)
 	for (unsigned i = 0; i < p->nfds; i++)
 		if (p->fds[i] == fd)
 			return true;
-	return false;
+	return fd >= 0 && fd == exec_own_fd(p->vm);
 }
 
 void linux_fd_drop(struct linux_process *p, int fd)

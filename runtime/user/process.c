@@ -208,18 +208,27 @@ i64 sys_unshare(struct linux_task *t, const u64 a[6])
 {
 	const struct timespec moment = { .tv_nsec = 100000 };
 	bool one = process_alone(t->p);
+	if (one)
+		exec_alone(t->p->vm);
 	i64 r = host_call(SYS_unshare, a);
 	for (int i = 0; i < 20 && one && r == -EINVAL; i++) {
 		nanosleep(&moment, NULL);
 		r = host_call(SYS_unshare, a);
 	}
+	if (one)
+		exec_go_on(t->p->vm);
 	return r;
 }
 
 i64 sys_setns(struct linux_task *t, const u64 a[6])
 {
-	process_alone(t->p);
-	return host_call(SYS_setns, a);
+	bool one = process_alone(t->p);
+	if (one)
+		exec_alone(t->p->vm);
+	i64 r = host_call(SYS_setns, a);
+	if (one)
+		exec_go_on(t->p->vm);
+	return r;
 }
 
 /* --- refused on purpose -------------------------------------------------- */

@@ -1,0 +1,154 @@
+/*
+ * gen.h - from a unit (translator/unit.h) to an object file, by libgccjit.
+ * Private to metic-jitd.
+ *
+ * One unit becomes one function. Guest registers are its local variables:
+ * GCC keeps them where it likes. At the borders they are where the ABI of
+ * generated code (translator/abi.h) wants them, by empty asm statements whose
+ * operands are tied to the pins' host registers:
+ *
+ *   entry   its outputs are the pins; slots without pin are loaded
+ *   exit    its inputs are the pins; then a tail call to a symbol that says
+ *           where to (see unit_object.h), or a return with the guest pc in rax
+ *   call    both; the asm is the call itself
+ *
+ * All host registers are call-clobbered (-fcall-used-*), so the prologue
+ * only makes room for spills and the epilogue gives it back: nothing happens
+ * to a pin between an exit's asm and the jump. Our loader looks at each such
+ * place and refuses the object if that is not so.
+ *
+ * Guest memory is reached by asm volatile statements: they keep their order
+ * and happen once. Each notes in the section .metic.map its address, the
+ * guest pc, and where every dirty slot is at that moment: a slot is dirty if
+ * its value in state[] is stale. So a fault finds the exact state. The pins
+ * are stored to state[] at the entry to begin with a clean one.
+ */
+#ifndef GCCJIT_GEN_H
+#define GCCJIT_GEN_H
+
+#include <libgccjit.h>
+
+#include "backend/x86_64/abi_x86.h"
+#include "backend/x86_64/cpu_features.h"
+#include "translator/unit.h"
+
+typedef gcc_jit_rvalue *rval;
+typedef gcc_jit_lvalue *lval;
+
+/* Slots, one bit each. */
+struct slots {
+	u64 w[ABI_NSLOTS / 64];
+};
+
+static inline bool slots_has(const struct slots *s, unsigned i)
+{
+	return s->w[i / 64] >> i % 64 & 1;
+}
+
+static inline void slots_add(struct slots *s, unsigned i)
+{
+	s->w[i / 64] |= 1ull << i % 64;
+}
+
+static inline unsigned slots_count(const struct slots *s)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(s->w); i++)
+		n += (unsigned)__builtin_popcountll(s->w[i]);
+	return n;
+}
+
+static inline void slots_remove(struct slots *s, unsigned i)
+{
+	s->w[i / 64] &= ~(1ull << i % 64);
+}
+
+/* What is known at a place. Both only grow where ways meet. */
+struct facts {
+	struct slots dirty; /* state[] is stale */
+	/* A NaN in it may be any NaN: it is made canonical where it can be
+	   seen, and by the fault handler, not after each operation. */
+	struct slots raw;
+};
+
+/* An asm statement has at most 30 operands; an access has two itself. */
+#define MAP_MAX 26
+
+struct gen {
+	gcc_jit_context *cx;
+	const struct guest_isa *g;
+	struct x86_features f;
+	gcc_jit_type *type[IR_NTYPES]; /* how a value of each type is kept */
+	gcc_jit_type *t_void, *i64, *i32, *i16, *i8, *u16, *u8, *u128, *i128;
+	unsigned serial; /* names */
+
+	/* of the unit */
+	const struct unit *u;
+	gcc_jit_function *fn;
+	struct slots used; /* slots that are local variables */
+	bool fp, memory;
+	lval slot[ABI_NSLOTS];
+	struct facts *in; /* by node */
+	gcc_jit_block **head; /* by node */
+	bool refused; /* sticky: this unit cannot be compiled */
+
+	/* of the node */
+	const struct unit_node *n;
+	const struct ir_region *r;
+	gcc_jit_block *cur;
+	rval *val; /* by ref */
+	bool *raw; /* by ref: as facts.raw */
+	struct facts at;
+	gva_t pc; /* of the last insn */
+};
+
+/* gen.c */
+gcc_jit_block *gen_block(struct gen *g);
+lval gen_local(struct gen *g, gcc_jit_type *t, const char *name);
+void gen_assign(struct gen *g, lval to, rval v);
+rval gen_num(struct gen *g, gcc_jit_type *t, i64 v);
+rval gen_bin(
+    struct gen *g, enum gcc_jit_binary_op op, gcc_jit_type *t, rval a, rval b);
+rval gen_cast(struct gen *g, gcc_jit_type *t, rval v);
+rval gen_cmp(struct gen *g, enum gcc_jit_comparison op, rval a, rval b);
+rval gen_unlikely(struct gen *g, rval c);
+/* `to` = c ? a : b, by a branch. */
+void gen_choose(struct gen *g, lval to, rval c, rval a, rval b);
+/* Between state[slot] and the slot's variable. */
+void gen_load_slot(struct gen *g, unsigned slot);
+void gen_store_slot(struct gen *g, unsigned slot);
+gcc_jit_type *gen_slot_type(const struct gen *g, unsigned slot);
+unsigned gen_pin(const struct gen *g, unsigned slot);
+
+/* Is there code for instruction i of r? */
+bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref);
+void gen_int(struct gen *g, ir_ref ref);
+bool gen_can_fp(const struct gen *g, const struct ir_insn *i);
+void gen_fp(struct gen *g, ir_ref ref);
+/* v with a NaN made canonical. */
+rval gen_canonical(struct gen *g, u8 ty, rval v);
+/* A value whose bits can be seen. */
+rval gen_seen(struct gen *g, ir_ref ref);
+/* Make the raw slots canonical. */
+void gen_settle(struct gen *g);
+void gen_memory(struct gen *g, ir_ref ref);
+/* Store what is dirty to state[]; without pins unless `pins`. */
+void gen_flush(struct gen *g, bool pins);
+
+/* Does this CALL enter nodes of its own? */
+bool gen_inlined(const struct unit *u, const struct unit_node *n,
+    const struct ir_insn *call);
+
+/* gen_flow.c */
+void gen_entry(struct gen *g, gcc_jit_block *b);
+void gen_end(
+    struct gen *g, ir_ref ref, gcc_jit_block **blocks, struct facts *facts);
+
+/*
+ * Compile units to an object file at `path`. Units that cannot be compiled
+ * are left out (their bit in `made` is clear). 0, or -1 with a message.
+ */
+int gen_object(const struct guest_isa *g, const struct unit *const *units,
+    u32 n, const char *path, u64 *made, char *err, size_t nerr);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * gen_flow.c - the borders of a unit, and the ways through it. gen.h tells
+ * how borders work, unit_object.h what the symbols mean.
+ */
+#include "backend/gccjit/gen.h"
+
+#include <stdio.h>
+
+#include "translator/unit_object.h"
+
+static const char *const reg_name[] = { "rax", "rcx", "rdx", "rbx", "rsp",
+	"rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+	"r15" };
+
+/* A variable that is a host register in asm operands. */
+static lval host_var(struct gen *g, unsigned reg)
+{
+	bool fp = reg >= XMM0;
+	lval v = gen_local(g, g->type[fp ? IR_F64 : IR_I64], "h");
+	char name[8];
+
+	if (fp)
+		snprintf(name, sizeof(name), "xmm%u", reg - XMM0);
+	else
+		snprintf(name, sizeof(name), "%s", reg_name[reg]);
+	gcc_jit_lvalue_set_register_name(v, name);
+	return v;
+}
+
+struct pins {
+	unsigned n;
+	u16 slot[ABI_NPIN + ABI_NFPIN];
+	lval var[ABI_NPIN + ABI_NFPIN];
+};
+
+/* Variables for the pins of one class. */
+static struct pins pin_vars(struct gen *g, bool fp)
+{
+	struct pins p = { 0 };
+
+	for (u32 k = 0; k < g->g->nregs; k++) {
+		const struct guest_reg *r = &g->g->regs[k];
+		unsigned pin = x86_pin_of(r);
+		if (pin == NOREG || (pin >= XMM0) != fp)
+			continue;
+		p.slot[p.n] = r->slot;
+		p.var[p.n++] = host_var(g, pin);
+	}
+	return p;
+}
+
+static gcc_jit_extended_asm *statement(struct gen *g, const char *text)
+{
+	gcc_jit_extended_asm *a =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+
+	gcc_jit_extended_asm_set_volatile_flag(a, 1);
+	return a;
+}
+
+static void pins_to_vars(struct gen *g, const struct pins *p)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		gen_assign(g, p->var[k],
+		    gcc_jit_lvalue_as_rvalue(g->slot[p->slot[k]]));
+}
+
+static void vars_to_pins(struct gen *g, const struct pins *p)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		gen_assign(g, g->slot[p->slot[k]],
+		    gcc_jit_lvalue_as_rvalue(p->var[k]));
+}
+
+static void add_outputs(
+    gcc_jit_extended_asm *a, const struct pins *p, const char *constraint)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		gcc_jit_extended_asm_add_output_operand(
+		    a, NULL, constraint, p->var[k]);
+}
+
+static void add_inputs(
+    gcc_jit_extended_asm *a, const struct pins *p, const char *constraint)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		gcc_jit_extended_asm_add_input_operand(
+		    a, NULL, constraint, gcc_jit_lvalue_as_rvalue(p->var[k]));
+}
+
+/* Slots without pin, from state[]. */
+static void load_others(struct gen *g)
+{
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&g->used, s) && gen_pin(g, s) == NOREG)
+			gen_load_slot(g, s);
+}
+
+/* state[] of the pins becomes true, so that no slot is dirty. */
+static void store_pins(struct gen *g, const struct pins *p)
+{
+	for (unsigned k = 0; g->memory && k < p->n; k++)
+		gen_store_slot(g, p->slot[k]);
+}
+
+void gen_entry(struct gen *g, gcc_jit_block *b)
+{
+	g->cur = b;
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&g->used, s))
+			g->slot[s] = gen_local(g, gen_slot_type(g, s), "slot");
+	struct pins p = pin_vars(g, false), f = { 0 };
+	add_outputs(statement(g, ""), &p, "=r");
+	if (g->fp) {
+		f = pin_vars(g, true);
+		add_outputs(statement(g, ""), &f, "=x");
+	}
+	vars_to_pins(g, &p);
+	vars_to_pins(g, &f);
+	store_pins(g, &p);
+	store_pins(g, &f);
+	load_others(g);
+	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[0]);
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+#define LEAVE \
+	".pushsection " OBJECT_EXITS ",\"\",@progbits\n\t.quad 1f\n\t" \
+	".popsection\n1:"
+
+/* Everything in its place; rax = pc unless that is NULL. */
+static lval leave(struct gen *g, rval pc)
+{
+	struct pins p = pin_vars(g, false), f = { 0 };
+	lval rax = NULL;
+
+	gen_settle(g);
+	gen_flush(g, false);
+	if (g->fp)
+		f = pin_vars(g, true);
+	if (pc) {
+		lval keep = gen_local(g, g->type[IR_I64], "to");
+		gen_assign(g, keep, pc);
+		rax = host_var(g, RAX);
+		pins_to_vars(g, &f);
+		pins_to_vars(g, &p);
+		gen_assign(g, rax, gcc_jit_lvalue_as_rvalue(keep));
+	} else {
+		pins_to_vars(g, &f);
+		pins_to_vars(g, &p);
+	}
+	gcc_jit_extended_asm *a = statement(g, LEAVE);
+	add_inputs(a, &p, "r");
+	add_inputs(a, &f, "x");
+	if (rax)
+		gcc_jit_extended_asm_add_input_operand(
+		    a, NULL, "r", gcc_jit_lvalue_as_rvalue(rax));
+	gcc_jit_extended_asm_add_clobber(a, "memory");
+	return rax;
+}
+
+/* End the block by an exit to this symbol. */
+static void exit_to(struct gen *g, const char *symbol, rval pc)
+{
+	gcc_jit_function *f = gcc_jit_context_new_function(g->cx, NULL,
+	    GCC_JIT_FUNCTION_IMPORTED, g->type[IR_I64], symbol, 0, NULL, 0);
+
+	leave(g, pc);
+	rval call = gcc_jit_context_new_call(g->cx, NULL, f, 0, NULL);
+	gcc_jit_rvalue_set_bool_require_tail_call(call, 1);
+	gcc_jit_block_end_with_return(g->cur, NULL, call);
+}
+
+static void exit_jump(struct gen *g, char kind, gva_t pc)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), OBJECT_JUMP, kind, g->u->id, g->n->ctx,
+	    (unsigned long long)pc);
+	exit_to(g, name, NULL);
+}
+
+static void exit_ptr(struct gen *g, rval pc)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), OBJECT_JUMP, OBJECT_PTR, g->u->id,
+	    g->n->ctx, 0ull);
+	exit_to(g, name, pc);
+}
+
+static void exit_return(struct gen *g, rval pc)
+{
+	lval rax = leave(g, pc);
+
+	gcc_jit_block_end_with_return(
+	    g->cur, NULL, gcc_jit_lvalue_as_rvalue(rax));
+}
+
+/* --- inside --------------------------------------------------------------- */
+
+/* Has somebody asked this vCPU to stop? */
+static rval poll(struct gen *g)
+{
+	char text[64];
+	lval asked = gen_local(g, g->type[IR_I1], "poll");
+
+	snprintf(text, sizeof(text), "cmpl $0, %d(%%%%rbp)", ABI_OFF(poll));
+	gcc_jit_extended_asm_add_output_operand(
+	    statement(g, text), NULL, "=@ccne", asked);
+	return gcc_jit_lvalue_as_rvalue(asked);
+}
+
+/* Go on at pc in a context; the block ends. */
+static void go(struct gen *g, gva_t pc, u32 ctx)
+{
+	int to = unit_find(g->u, pc, ctx);
+
+	if (to < 0) {
+		exit_jump(g, OBJECT_LINK, pc);
+		return;
+	}
+	if (pc <= g->r->pc && ctx == g->n->ctx) {
+		gcc_jit_block *stop = gen_block(g), *on = gen_block(g);
+		gcc_jit_block_end_with_conditional(
+		    g->cur, NULL, gen_unlikely(g, poll(g)), stop, on);
+		g->cur = stop;
+		exit_jump(g, OBJECT_STOP, pc);
+		g->cur = on;
+	}
+	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[to]);
+}
+
+static bool known(struct gen *g, ir_ref ref, gva_t *pc)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+
+	*pc = (gva_t)i->imm;
+	return i->op == IR_CONST || i->op == IR_PC;
+}
+
+#define PAIR \
+	".pushsection " OBJECT_PAIRS ",\"\",@progbits\n\t.quad 1f\n\t" \
+	".popsection\n1:"
+
+/* A guest call that stays a call: asm, with everything through the pins. */
+static void real_call(struct gen *g, const struct ir_insn *i)
+{
+	static const char *const lost[] = { "rcx", "rdx", "r11", "memory", "cc",
+		"xmm0", "xmm1", "xmm2", "xmm3" };
+	struct pins p = pin_vars(g, false), f = { 0 };
+	lval rax = host_var(g, RAX), back = gen_local(g, g->type[IR_I64], "b");
+	char text[160];
+	gva_t pc = 0;
+
+	gen_settle(g);
+	gen_flush(g, false);
+	bool direct = known(g, i->a, &pc);
+	if (!direct)
+		gen_assign(g, back, g->val[i->a]);
+	if (g->fp) {
+		f = pin_vars(g, true);
+		pins_to_vars(g, &f);
+		gcc_jit_extended_asm *a = statement(g, PAIR);
+		add_inputs(a, &f, "x");
+		gcc_jit_extended_asm_add_clobber(a, "memory");
+	}
+	pins_to_vars(g, &p);
+	gen_assign(g, rax,
+	    direct ? gen_num(g, g->type[IR_I64], 0) :
+		     gcc_jit_lvalue_as_rvalue(back));
+	char name[64];
+	snprintf(name, sizeof(name), OBJECT_JUMP,
+	    direct ? OBJECT_LINK : OBJECT_PTR, g->u->id, 0u,
+	    (unsigned long long)pc);
+	snprintf(text, sizeof(text), "%s\tcall %s", g->fp ? PAIR : "", name);
+	gcc_jit_extended_asm *a = statement(g, text);
+	add_outputs(a, &p, "+r");
+	gcc_jit_extended_asm_add_output_operand(a, NULL, "+r", rax);
+	for (size_t k = 0; k < (g->fp ? 5 : ARRAY_LEN(lost)); k++)
+		gcc_jit_extended_asm_add_clobber(a, lost[k]);
+	if (g->fp)
+		add_outputs(statement(g, PAIR), &f, "=x");
+	vars_to_pins(g, &p);
+	vars_to_pins(g, &f);
+	gen_assign(g, back, gcc_jit_lvalue_as_rvalue(rax));
+	load_others(g);
+	g->at = (struct facts){ 0 };
+	store_pins(g, &p);
+	store_pins(g, &f);
+
+	gcc_jit_block *other = gen_block(g), *on = gen_block(g);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g,
+		gen_cmp(g, GCC_JIT_COMPARISON_NE,
+		    gcc_jit_lvalue_as_rvalue(back),
+		    gen_num(g, g->type[IR_I64], i->imm))),
+	    other, on);
+	g->cur = other;
+	exit_return(g, gcc_jit_lvalue_as_rvalue(back));
+	g->cur = on;
+	go(g, (gva_t)i->imm, g->n->ctx);
+}
+
+static void call(struct gen *g, const struct ir_insn *i)
+{
+	if (gen_inlined(g->u, g->n, i))
+		go(g, (gva_t)g->r->insn[i->a].imm, g->n->callee);
+	else
+		real_call(g, i);
+}
+
+static void ret(struct gen *g, const struct ir_insn *i)
+{
+	const struct unit_ctx *c = &g->u->ctx[g->n->ctx];
+
+	if (!g->n->ctx) {
+		exit_return(g, g->val[i->a]);
+		return;
+	}
+	gcc_jit_block *other = gen_block(g), *on = gen_block(g);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g,
+		gen_cmp(g, GCC_JIT_COMPARISON_NE, g->val[i->a],
+		    gen_num(g, g->type[IR_I64], (i64)c->ret))),
+	    other, on);
+	struct facts at = g->at;
+	const struct unit_node *n = g->n;
+	struct unit_node outside = { .ctx = 0, .ir = n->ir };
+	g->cur = other;
+	g->n = &outside; /* the frames of the calls are not made */
+	exit_ptr(g, g->val[i->a]);
+	g->n = n;
+	g->cur = on;
+	g->at = at;
+	/* the exit after a return is one of the caller's */
+	struct unit_node back = { .ctx = c->parent, .ir = n->ir };
+	g->n = &back;
+	go(g, c->ret, c->parent);
+	g->n = n;
+}
+
+/* Jump tables: the targets that are nodes, by their distance. */
+static void jump_ptr(struct gen *g, const struct ir_insn *i)
+{
+	gcc_jit_case *c[UNIT_MAX_NODES];
+	gcc_jit_block *other = gen_block(g);
+	gcc_jit_type *t = g->type[IR_I64];
+	int n = 0;
+	gva_t lo = ~(gva_t)0;
+
+	for (u32 k = 0; k < g->u->nnodes; k++)
+		if (g->u->node[k].ctx == g->n->ctx)
+			lo = MIN(lo, g->u->node[k].ir->pc);
+	for (u32 k = 0; k < g->u->nnodes; k++) {
+		const struct unit_node *to = &g->u->node[k];
+		if (to->ctx != g->n->ctx || to->ir->pc - lo > 1 << 14)
+			continue;
+		rval v = gen_num(g, t, (i64)((to->ir->pc - lo) / 2));
+		c[n++] = gcc_jit_context_new_case(g->cx, v, v, g->head[k]);
+	}
+	lval at = gen_local(g, t, "at"), pc = gen_local(g, t, "pc");
+	gen_assign(g, pc, g->val[i->a]);
+	rval off = gen_bin(g, GCC_JIT_BINARY_OP_MINUS, t,
+	    gcc_jit_lvalue_as_rvalue(pc), gen_num(g, t, (i64)lo));
+	gen_assign(g, at,
+	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, off, gen_num(g, t, 1)));
+	rval asked = poll(g);
+	gcc_jit_block *on = gen_block(g);
+	gcc_jit_block_end_with_conditional(
+	    g->cur, NULL, gen_unlikely(g, asked), other, on);
+	gcc_jit_block_end_with_switch(
+	    on, NULL, gcc_jit_lvalue_as_rvalue(at), other, n, c);
+	g->cur = other;
+	exit_ptr(g, gcc_jit_lvalue_as_rvalue(pc));
+}
+
+static gcc_jit_block *inner(
+    struct gen *g, gcc_jit_block **blocks, struct facts *facts, u32 b)
+{
+	blocks[b] = gen_block(g);
+	facts[b] = g->at;
+	return blocks[b];
+}
+
+void gen_end(
+    struct gen *g, ir_ref ref, gcc_jit_block **blocks, struct facts *facts)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+
+	switch (i->op) {
+	case IR_GOTO:
+		gcc_jit_block_end_with_jump(
+		    g->cur, NULL, inner(g, blocks, facts, i->b));
+		return;
+	case IR_BR: {
+		gcc_jit_block *yes = inner(g, blocks, facts, i->b);
+		gcc_jit_block *no = inner(g, blocks, facts, i->c);
+		gcc_jit_block_end_with_conditional(
+		    g->cur, NULL, g->val[i->a], yes, no);
+		return;
+	}
+	case IR_GOTO_TB: go(g, (gva_t)i->imm, g->n->ctx); return;
+	case IR_CALL: call(g, i); return;
+	case IR_RET: ret(g, i); return;
+	case IR_EXIT: exit_jump(g, OBJECT_LINK, g->pc); return;
+	default: jump_ptr(g, i); return;
+	}
+}

@@ -1,0 +1,417 @@
+/*
+ * gen_fp.c - floating point; eval_fp.c says what each op means, bit by bit.
+ *
+ * The host's SSE does it under the guest's MXCSR, whose flags are sticky:
+ * GCC may move such an op, and do equal ones once, but with -ftrapping-math,
+ * -frounding-math and -fsignaling-nans neither leave it out where its result
+ * is used nor do it ahead of a branch. Rounding modes other than the dynamic
+ * one stay with the baseline, but for conversions that truncate.
+ */
+#include <stdio.h>
+
+#include "backend/gccjit/gen.h"
+
+static bool truncates(const struct ir_insn *i)
+{
+	return i->op >= IR_F_TO_S32 && i->op <= IR_F_TO_U64 && i->aux == RM_RTZ;
+}
+
+bool gen_can_fp(const struct gen *g, const struct ir_insn *i)
+{
+	switch (i->op) {
+	case IR_FMIN:
+	case IR_FMAX:
+	case IR_FCLASS:
+	case IR_HELPER: return false;
+	case IR_FMADD:
+	case IR_FMSUB:
+	case IR_FNMADD:
+	case IR_FNMSUB: return g->f.fma && i->aux == RM_DYN;
+	case IR_F_TO_S32:
+	case IR_F_TO_U32:
+	case IR_F_TO_S64:
+	case IR_F_TO_U64: return truncates(i);
+	case IR_LOAD:
+	case IR_STORE: return !(i->aux & MEM_ALIGNED);
+	case IR_S32_TO_F:
+	case IR_U32_TO_F:
+	case IR_F32_TO_F64: return i->type == IR_F64 || i->aux == RM_DYN;
+	default: return !ir_rounds(i->op) || i->aux == RM_DYN;
+	}
+}
+
+static rval bitcast(struct gen *g, u8 ty, rval v)
+{
+	return gcc_jit_context_new_bitcast(g->cx, NULL, v, g->type[ty]);
+}
+
+static lval keep(struct gen *g, ir_ref ref, rval v)
+{
+	lval to = gen_local(g, g->type[g->r->insn[ref].type], "f");
+
+	if (v)
+		gen_assign(g, to, v);
+	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+	return to;
+}
+
+static rval call1(struct gen *g, const char *name, unsigned n, rval *arg)
+{
+	gcc_jit_function *f = gcc_jit_context_get_builtin_function(g->cx, name);
+
+	return gcc_jit_context_new_call(g->cx, NULL, f, (int)n, arg);
+}
+
+static rval minus(struct gen *g, u8 ty, rval v)
+{
+	return gcc_jit_context_new_unary_op(
+	    g->cx, NULL, GCC_JIT_UNARY_OP_MINUS, g->type[ty], v);
+}
+
+static i64 nan_bits(u8 ty)
+{
+	return ty == IR_F32 ? 0x7fc00000 : 0x7ff8000000000000;
+}
+
+/* The canonical NaN; by asm, so that GCC makes no arithmetic of a branch. */
+static void set_nan(struct gen *g, u8 ty, lval to)
+{
+	const char *text = g->f.avx ?
+	    (ty == IR_F32 ? "vmovd %k1, %0" : "vmovq %1, %0") :
+	    (ty == IR_F32 ? "movd %k1, %0" : "movq %1, %0");
+	lval bits = gen_local(g, g->type[IR_I64], "nan");
+
+	gen_assign(g, bits, gen_num(g, g->type[IR_I64], nan_bits(ty)));
+	gcc_jit_extended_asm *a =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+	gcc_jit_extended_asm_set_volatile_flag(a, 1);
+	gcc_jit_extended_asm_add_output_operand(a, NULL, "=x", to);
+	gcc_jit_extended_asm_add_input_operand(
+	    a, NULL, "r", gcc_jit_lvalue_as_rvalue(bits));
+}
+
+rval gen_canonical(struct gen *g, u8 ty, rval v)
+{
+	lval to = gen_local(g, g->type[ty], "c");
+	rval c = gcc_jit_lvalue_as_rvalue(to);
+	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+
+	gen_assign(g, to, v);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g, gen_cmp(g, GCC_JIT_COMPARISON_NE, c, c)), rare, on);
+	g->cur = rare;
+	set_nan(g, ty, to);
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = on;
+	return c;
+}
+
+void gen_settle(struct gen *g)
+{
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&g->at.raw, s))
+			gen_assign(g, g->slot[s],
+			    gen_canonical(g, IR_F64,
+				gcc_jit_lvalue_as_rvalue(g->slot[s])));
+	g->at.raw = (struct slots){ { 0 } };
+}
+
+rval gen_seen(struct gen *g, ir_ref ref)
+{
+	rval v = g->val[ref];
+
+	return g->raw[ref] ? gen_canonical(g, g->r->insn[ref].type, v) : v;
+}
+
+/*
+ * inf * 0 + NaN is invalid here and not on x86. Rare code: where the result
+ * is a NaN, multiply infinity by zero if that is what was multiplied.
+ */
+static void fma_invalid(struct gen *g, u8 ty, rval r, rval a, rval b)
+{
+	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+	const char *mul = ty == IR_F64 ? "mulsd %1, %0" : "mulss %1, %0";
+	const char *vmul =
+	    ty == IR_F64 ? "vmulsd %1, %0, %0" : "vmulss %1, %0, %0";
+	rval bits[2] = { a, b };
+	gcc_jit_type *t = g->type[ty == IR_F64 ? IR_I64 : IR_I32];
+	i64 inf = ty == IR_F64 ? 0x7ff0000000000000 : 0x7f800000;
+	rval is[2][2];
+
+	gcc_jit_block_end_with_conditional(
+	    g->cur, NULL, gen_cmp(g, GCC_JIT_COMPARISON_NE, r, r), rare, on);
+	g->cur = rare;
+	for (int k = 0; k < 2; k++) {
+		lval m = gen_local(g, t, "m");
+		rval x = bitcast(g, ty == IR_F64 ? IR_I64 : IR_I32, bits[k]);
+		/* the sign goes out at the top */
+		gen_assign(g, m,
+		    gen_bin(
+			g, GCC_JIT_BINARY_OP_LSHIFT, t, x, gen_num(g, t, 1)));
+		rval v = gcc_jit_lvalue_as_rvalue(m);
+		is[k][0] =
+		    gen_cmp(g, GCC_JIT_COMPARISON_EQ, v, gen_num(g, t, 0));
+		is[k][1] = gen_cmp(
+		    g, GCC_JIT_COMPARISON_EQ, v, gen_num(g, t, inf << 1));
+	}
+	gcc_jit_type *b1 = g->type[IR_I1];
+	rval c = gen_bin(g, GCC_JIT_BINARY_OP_LOGICAL_OR, b1,
+	    gen_bin(g, GCC_JIT_BINARY_OP_LOGICAL_AND, b1, is[0][0], is[1][1]),
+	    gen_bin(g, GCC_JIT_BINARY_OP_LOGICAL_AND, b1, is[0][1], is[1][0]));
+	gcc_jit_block *raise = gen_block(g);
+	gcc_jit_block_end_with_conditional(g->cur, NULL, c, raise, on);
+	g->cur = raise;
+	lval x = gen_local(g, g->type[ty], "x");
+	gen_assign(g, x, a);
+	gcc_jit_extended_asm *s =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, g->f.avx ? vmul : mul);
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", x);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", b);
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = on;
+}
+
+static void fma_op(struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	rval a = g->val[i->a], b = g->val[i->b], c = g->val[i->c];
+	bool neg = i->op == IR_FNMADD || i->op == IR_FNMSUB;
+	bool sub = i->op == IR_FMSUB || i->op == IR_FNMADD;
+	rval arg[3] = { neg ? minus(g, i->type, a) : a, b,
+		sub ? minus(g, i->type, c) : c };
+
+	keep(g, ref,
+	    call1(g, i->type == IR_F64 ? "__builtin_fma" : "__builtin_fmaf", 3,
+		arg));
+	fma_invalid(g, i->type, g->val[ref], a, b);
+}
+
+/* Raise invalid: 0 / 0, whose result nobody wants. */
+static void raise_invalid(struct gen *g)
+{
+	lval x = gen_local(g, g->type[IR_F64], "nv");
+
+	gen_assign(g, x, bitcast(g, IR_F64, gen_num(g, g->type[IR_I64], 0)));
+	gcc_jit_extended_asm *s = gcc_jit_block_add_extended_asm(
+	    g->cur, NULL, g->f.avx ? "vdivsd %0, %0, %0" : "divsd %0, %0");
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", x);
+}
+
+static rval fconst(struct gen *g, u8 ty, double v)
+{
+	return gcc_jit_context_new_rvalue_from_double(g->cx, g->type[ty], v);
+}
+
+/* cvttsd2si and its like, as they are. */
+static lval host_convert(struct gen *g, u8 from, bool wide, rval v)
+{
+	lval to = gen_local(g, g->type[wide ? IR_I64 : IR_I32], "c");
+	char text[32];
+
+	snprintf(text, sizeof(text), "%scvtt%s2si%s %%1, %%0",
+	    g->f.avx ? "v" : "", from == IR_F64 ? "sd" : "ss",
+	    wide ? "q" : "l");
+	gcc_jit_extended_asm *s =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "=r", to);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", v);
+	return to;
+}
+
+/* The host gives MIN for all that does not fit; only negatives want it. */
+static void to_signed(struct gen *g, ir_ref ref, bool wide)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	u8 from = g->r->insn[i->a].type;
+	gcc_jit_type *t = g->type[i->type];
+	rval a = g->val[i->a];
+	i64 min = wide ? INT64_MIN : INT32_MIN;
+	lval to = host_convert(g, from, wide, a);
+	gcc_jit_block *rare = gen_block(g), *max = gen_block(g);
+	gcc_jit_block *on = gen_block(g);
+
+	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_cmp(g, GCC_JIT_COMPARISON_EQ, g->val[ref], gen_num(g, t, min)),
+	    rare, on);
+	gcc_jit_block_end_with_conditional(rare, NULL,
+	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, 0)), on, max);
+	gcc_jit_block_add_assignment(
+	    max, NULL, to, gen_num(g, t, wide ? INT64_MAX : INT32_MAX));
+	gcc_jit_block_end_with_jump(max, NULL, on);
+	g->cur = on;
+}
+
+/* In range: as i64, for the upper half of u64 less 2^63. Else invalid. */
+static void to_unsigned(struct gen *g, ir_ref ref, bool wide)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	u8 from = g->r->insn[i->a].type;
+	gcc_jit_type *t = g->type[i->type];
+	rval a = g->val[i->a];
+	lval to = gen_local(g, t, "u");
+	gcc_jit_block *b[6];
+	double half = wide ? 0x1p63 : 0x1p32;
+
+	for (size_t k = 0; k < ARRAY_LEN(b); k++)
+		b[k] = gen_block(g);
+	gcc_jit_block *on = b[5];
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_cmp(g, GCC_JIT_COMPARISON_GT, a, fconst(g, from, -1)), b[0],
+	    b[3]);
+	gcc_jit_block_end_with_conditional(b[0], NULL,
+	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, half)), b[1],
+	    wide ? b[2] : b[4]);
+	g->cur = b[1];
+	gen_assign(g, to,
+	    gen_cast(g, t,
+		gcc_jit_lvalue_as_rvalue(host_convert(g, from, true, a))));
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = b[2]; /* from 2^63 on: exact, for there is no fraction */
+	gcc_jit_block *fits = gen_block(g);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, 0x1p64)), fits,
+	    b[4]);
+	g->cur = fits;
+	lval low = gen_local(g, g->type[from], "low");
+	gen_assign(g, low,
+	    gen_bin(g, GCC_JIT_BINARY_OP_MINUS, g->type[from], a,
+		fconst(g, from, half)));
+	rval l = gcc_jit_lvalue_as_rvalue(
+	    host_convert(g, from, true, gcc_jit_lvalue_as_rvalue(low)));
+	gen_assign(g, to,
+	    gen_cast(g, t,
+		gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_XOR, g->type[IR_I64], l,
+		    gen_num(g, g->type[IR_I64], INT64_MIN))));
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = b[3]; /* not above -1: 0, or a NaN */
+	raise_invalid(g);
+	gen_assign(g, to, gen_num(g, t, 0));
+	gcc_jit_block *nan = gen_block(g);
+	gcc_jit_block_end_with_conditional(
+	    g->cur, NULL, gen_cmp(g, GCC_JIT_COMPARISON_NE, a, a), nan, on);
+	gcc_jit_block_add_assignment(nan, NULL, to, gen_num(g, t, -1));
+	gcc_jit_block_end_with_jump(nan, NULL, on);
+	g->cur = b[4];
+	raise_invalid(g);
+	gen_assign(g, to, gen_num(g, t, -1));
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = on;
+	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+}
+
+static void unbox(struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	gcc_jit_type *t = g->type[IR_I64];
+	lval b = gen_local(g, t, "b");
+
+	gen_assign(g, b, bitcast(g, IR_I64, gen_seen(g, i->a)));
+	rval bits = gcc_jit_lvalue_as_rvalue(b);
+	rval top =
+	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, bits, gen_num(g, t, 32));
+	rval single = bitcast(g, IR_F32, gen_cast(g, g->type[IR_I32], bits));
+	lval to = keep(g, ref, NULL);
+	gen_choose(g, to,
+	    gen_cmp(g, GCC_JIT_COMPARISON_EQ, top, gen_num(g, t, 0xffffffff)),
+	    single,
+	    bitcast(g, IR_F32, gen_num(g, g->type[IR_I32], nan_bits(IR_F32))));
+}
+
+static rval box(struct gen *g, rval v)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+	rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
+
+	return bitcast(g, IR_F64,
+	    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
+		gen_num(g, t, (i64)0xffffffff00000000)));
+}
+
+static rval from_int(struct gen *g, const struct ir_insn *i)
+{
+	rval a = g->val[i->a];
+
+	if (i->op == IR_S32_TO_F)
+		a = gen_cast(g, g->i32, a);
+	else if (i->op == IR_S64_TO_F)
+		a = gen_cast(g, g->i64, a);
+	return gen_cast(g, g->type[i->type], a);
+}
+
+/* Does the op look at a NaN's bits? */
+static bool sees_bits(u8 op)
+{
+	return op == IR_FNEG || op == IR_FABS || op == IR_FCOPYSIGN ||
+	    op == IR_FBITS || op == IR_F32_BOX || op == IR_F32_UNBOX;
+}
+
+static rval value(struct gen *g, const struct ir_insn *i)
+{
+	gcc_jit_type *t = g->type[i->type];
+	bool wide = i->type == IR_F64, bits = sees_bits(i->op);
+	rval a = bits ? gen_seen(g, i->a) : g->val[i->a];
+	rval b = bits && i->b ? gen_seen(g, i->b) : g->val[i->b];
+	rval arg[2] = { a, b };
+
+	switch (i->op) {
+	case IR_FADD: return gen_bin(g, GCC_JIT_BINARY_OP_PLUS, t, a, b);
+	case IR_FSUB: return gen_bin(g, GCC_JIT_BINARY_OP_MINUS, t, a, b);
+	case IR_FMUL: return gen_bin(g, GCC_JIT_BINARY_OP_MULT, t, a, b);
+	case IR_FDIV: return gen_bin(g, GCC_JIT_BINARY_OP_DIVIDE, t, a, b);
+	case IR_FSQRT:
+		return call1(
+		    g, wide ? "__builtin_sqrt" : "__builtin_sqrtf", 1, arg);
+	case IR_FNEG: return minus(g, i->type, a);
+	case IR_FABS:
+		return call1(
+		    g, wide ? "__builtin_fabs" : "__builtin_fabsf", 1, arg);
+	case IR_FCOPYSIGN:
+		return call1(g,
+		    wide ? "__builtin_copysign" : "__builtin_copysignf", 2,
+		    arg);
+	case IR_FEQ: return gen_cmp(g, GCC_JIT_COMPARISON_EQ, a, b);
+	case IR_FLT: return gen_cmp(g, GCC_JIT_COMPARISON_LT, a, b);
+	case IR_FLE: return gen_cmp(g, GCC_JIT_COMPARISON_LE, a, b);
+	case IR_F64_TO_F32:
+	case IR_F32_TO_F64: return gen_cast(g, t, a);
+	case IR_FBITS:
+	case IR_BITSF: return bitcast(g, i->type, a);
+	case IR_F32_BOX: return box(g, a);
+	default: return from_int(g, i);
+	}
+}
+
+/* Not known to GCC: a map has no name for a constant in memory. */
+static void opaque(struct gen *g, lval v)
+{
+	gcc_jit_extended_asm_add_output_operand(
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, "+x", v);
+}
+
+void gen_fp(struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	rval a = g->val[i->a];
+
+	switch (i->op) {
+	case IR_FMADD:
+	case IR_FMSUB:
+	case IR_FNMADD:
+	case IR_FNMSUB: fma_op(g, ref); return;
+	case IR_FCANON:
+		g->val[ref] = a;
+		g->raw[ref] = true;
+		return;
+	case IR_F_TO_S32: to_signed(g, ref, false); return;
+	case IR_F_TO_S64: to_signed(g, ref, true); return;
+	case IR_F_TO_U32: to_unsigned(g, ref, false); return;
+	case IR_F_TO_U64: to_unsigned(g, ref, true); return;
+	case IR_F32_UNBOX: unbox(g, ref); return;
+	case IR_BITSF: opaque(g, keep(g, ref, value(g, i))); return;
+	default: keep(g, ref, value(g, i)); return;
+	}
+}

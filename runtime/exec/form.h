@@ -1,0 +1,32 @@
+/*
+ * form.h - which translation blocks become one unit of the optimizing tier.
+ */
+#ifndef RUNTIME_FORM_H
+#define RUNTIME_FORM_H
+
+#include "runtime/exec/internal.h"
+#include "translator/unit.h"
+
+/* Guest code that a unit was made from. */
+struct form_part {
+	gva_t pc;
+	u32 len;
+	struct code_hash hash;
+};
+
+struct formed {
+	struct unit unit;
+	struct form_part part[UNIT_MAX_NODES];
+	u32 nparts;
+	u32 insns; /* guest instructions */
+};
+
+/*
+ * The loop nest that contains `head`, entered there, callees inlined where
+ * that pays; in v's VM, whose exec.lock is held. `all` takes code that was
+ * not executed yet, too. False: there is no loop, or it cannot be had.
+ */
+bool form_unit(
+    struct vcpu *v, gva_t head, bool all, struct arena *a, struct formed *out);
+
+#endif

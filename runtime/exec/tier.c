@@ -1,0 +1,576 @@
+/*
+ * tier.c - see tier.h.
+ *
+ * A job is formed by a vCPU under exec.lock, which registers the guest code
+ * it was made from (parts): whatever drops that code before the job is done
+ * kills the job's block, and its output is thrown away. A flush of the code
+ * cache frees both; jobs remember the epoch that they belong to.
+ */
+#include "runtime/exec/tier.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "runtime/exec/form.h"
+#include "runtime/exec/jitd.h"
+
+#define TICK_NS 1000000
+#define SAMPLES_HOT 4 /* ticks at one place */
+#define SAMPLES_COVERED 60 /* more of them where a unit has been made */
+#define IDLE_TICKS 50 /* without guest code: look less often */
+#define REPLY_TICKS 20000 /* a compilation that takes longer has failed */
+#define RESTARTS_MAX 3
+#define TRIES_MAX 3 /* for one head */
+#define QUEUE_MAX 64
+#define POKES_START 64 /* look-ups in a child until it has a ticker */
+#define SPOTS 1024 /* places that are counted; a power of two */
+
+struct spot {
+	gva_t pc;
+	i16 seen; /* ticks, below zero where a unit should come by */
+	u16 tries;
+};
+
+struct job {
+	struct job *next;
+	u32 id;
+	u64 epoch;
+	struct tb *tb; /* the code to be */
+	struct formed formed;
+	struct arena arena;
+	char *text;
+	size_t len;
+};
+
+struct tier {
+	struct exec *ex;
+	pthread_mutex_t lock; /* spots and queue */
+	pthread_cond_t done; /* a job ended */
+	pthread_t thread;
+	_Atomic bool running, stop;
+	bool off; /* for good */
+	struct spot spot[SPOTS];
+	struct job *queue, **tail;
+	u32 queued, serial;
+	u64 ended; /* jobs */
+	_Atomic u32 pokes;
+	/* the ticker's own */
+	struct jitd jitd;
+	struct job *sent;
+	u32 waited, restarts;
+};
+
+static bool waits(const struct tier *t)
+{
+	return t->ex->vm->cfg.jit_wait;
+}
+
+/* Asked for by name: then it is said when it does not work. */
+static bool says(const struct tier *t)
+{
+	return t->ex->vm->cfg.tier == TIER_OPTIMIZING;
+}
+
+static bool dumps(const struct tier *t, char letter)
+{
+	const char *d = t->ex->vm->cfg.dump;
+
+	return d && strchr(d, letter);
+}
+
+static void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	arena_free(&j->arena);
+	free(j->text);
+	free(j);
+}
+
+/* --- forming, by a vCPU --------------------------------------------------- */
+
+static bool make_text(struct job *j, const struct guest_isa *g)
+{
+	FILE *f = open_memstream(&j->text, &j->len);
+
+	if (!f)
+		return false;
+	unit_print(f, g, &j->formed.unit);
+	return fclose(f) == 0;
+}
+
+/* The block that the job's code will be, and what kills it. Needs lock. */
+static bool register_parts(struct exec *ex, struct job *j)
+{
+	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
+
+	if (!tb)
+		return false;
+	tb->pc = j->formed.unit.node[0].ir->pc;
+	tb->len = j->formed.unit.node[0].ir->guest_len;
+	tb->insns = j->formed.insns;
+	tb->kept = true;
+	for (u32 k = 0; k < j->formed.nparts; k++) {
+		const struct form_part *p = &j->formed.part[k];
+		struct tb *part = arena_new(&ex->meta, struct tb, 1);
+		if (!part)
+			return false;
+		part->pc = p->pc;
+		part->len = p->len;
+		part->hash = p->hash;
+		part->owner = tb;
+		if (tb_add_part(ex, part) != 0)
+			return false;
+	}
+	j->tb = tb;
+	return true;
+}
+
+/* A unit at head, or NULL. */
+static struct job *form(struct vcpu *v, gva_t head, bool all)
+{
+	struct exec *ex = v->vm->exec;
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return NULL;
+	arena_init(&j->arena);
+	pthread_mutex_lock(&ex->lock);
+	bool ok = form_unit(v, head, all, &j->arena, &j->formed) &&
+	    register_parts(ex, j);
+	j->epoch = atomic_load(&ex->epoch);
+	pthread_mutex_unlock(&ex->lock);
+	if (ok) {
+		j->id = j->formed.unit.id = ++ex->tier->serial;
+		ok = make_text(j, v->vm->guest);
+	}
+	if (ok)
+		return j;
+	job_free(j);
+	return NULL;
+}
+
+/* Needs lock. */
+static struct spot *spot_of(struct tier *t, gva_t pc)
+{
+	struct spot *s = &t->spot[(pc >> 1 ^ pc >> 11) & (SPOTS - 1)];
+
+	if (s->pc != pc)
+		*s = (struct spot){ .pc = pc };
+	return s;
+}
+
+/* Needs lock; true: pc is to be compiled now. */
+static bool is_hot(struct tier *t, gva_t pc, int often)
+{
+	struct spot *s = spot_of(t, pc);
+
+	if (s->tries >= TRIES_MAX || t->queued >= QUEUE_MAX ||
+	    ++s->seen < often)
+		return false;
+	s->seen = 0;
+	s->tries++;
+	return true;
+}
+
+/*
+ * What runs in the unit's loops will come by its head, unless it stays in an
+ * inner loop: wait longer before another unit is made of that.
+ */
+static void spare(struct tier *t, const struct unit *u)
+{
+	for (u32 k = 0; k < u->nnodes; k++)
+		if (!u->node[k].ctx)
+			spot_of(t, u->node[k].ir->pc)->seen = -SAMPLES_COVERED;
+}
+
+static void enqueue(struct tier *t, struct job *j)
+{
+	pthread_mutex_lock(&t->lock);
+	spare(t, &j->formed.unit);
+	*t->tail = j;
+	t->tail = &j->next;
+	t->queued++;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* Let others go on until the job has ended. */
+static void wait_for(struct vcpu *v, struct tier *t, u64 ended)
+{
+	exec_leave_code(v);
+	pthread_mutex_lock(&t->lock);
+	while (t->ended <= ended && !t->off)
+		pthread_cond_wait(&t->done, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	exec_enter_code(v);
+}
+
+static void consider(struct vcpu *v, int often, bool all)
+{
+	struct tier *t = v->vm->exec->tier;
+	gva_t pc = v->abi.pc;
+
+	pthread_mutex_lock(&t->lock);
+	bool hot = !t->off && is_hot(t, pc, often);
+	u64 ended = t->ended + t->queued;
+	pthread_mutex_unlock(&t->lock);
+	if (!hot)
+		return;
+	const struct tb *is = tb_find(v->vm->exec, pc);
+	if (is && is->unit)
+		return;
+	struct job *j = form(v, pc, all);
+	if (!j)
+		return;
+	if (dumps(t, 'U') && v->vm->cfg.log)
+		v->vm->cfg.log(v->vm->cfg.log_ctx, j->text, j->len);
+	enqueue(t, j);
+	if (waits(t))
+		wait_for(v, t, ended);
+}
+
+void tier_sample(struct vcpu *v)
+{
+	if (!waits(v->vm->exec->tier))
+		consider(v, SAMPLES_HOT, false);
+}
+
+void tier_reached(struct vcpu *v)
+{
+	consider(v, 1, true);
+}
+
+/* --- the ticker ----------------------------------------------------------- */
+
+/* Ask vCPUs in guest code for a sample; false: there is none. */
+static bool tick(struct tier *t)
+{
+	struct metic_vm *vm = t->ex->vm;
+	bool any = false;
+
+	pthread_mutex_lock(&vm->lock);
+	for (struct vcpu *v = vm->vcpus; v; v = v->next)
+		if (atomic_load_explicit(&v->in_code, memory_order_relaxed)) {
+			any = true;
+			if (!waits(t))
+				exec_request(v, REQ_SAMPLE);
+		}
+	pthread_mutex_unlock(&vm->lock);
+	return any;
+}
+
+static void get_out(struct metic_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	for (struct vcpu *o = vm->vcpus; o; o = o->next)
+		exec_request(o, REQ_SYNC);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+static bool keep_map(struct exec *ex, struct tb *tb, const struct unit_code *uc)
+{
+	struct unit_map *m = arena_new(&ex->meta, struct unit_map, 1);
+
+	tb->links = arena_new(&ex->meta, struct link_site, uc->nlinks + 1);
+	if (!m || !tb->links)
+		return false;
+	*m = uc->map;
+	m->access = arena_new(&ex->meta, struct unit_access, m->naccess + 1);
+	m->place = arena_new(&ex->meta, struct unit_place, m->nplaces + 1);
+	if (!m->access || !m->place)
+		return false;
+	memcpy(tb->links, uc->links, uc->nlinks * sizeof(*uc->links));
+	if (m->naccess)
+		memcpy(
+		    m->access, uc->map.access, m->naccess * sizeof(*m->access));
+	if (m->nplaces)
+		memcpy(m->place, uc->map.place, m->nplaces * sizeof(*m->place));
+	tb->nlinks = uc->nlinks;
+	tb->unit = m;
+	return true;
+}
+
+/* Needs exec.lock. NULL, or why not. */
+static const char *install(
+    struct exec *ex, struct job *j, const u8 *object, size_t n)
+{
+	struct unit_code uc = {
+		.guest = ex->vm->guest,
+		.unit = &j->formed.unit,
+		.object = object,
+		.nobject = n,
+		.rw = ex->rw + ex->used,
+		.rx = (u64)(uintptr_t)ex->rx + ex->used,
+		.cap = ex->size - ex->used,
+		.arena = &j->arena,
+	};
+	struct tb *tb = j->tb;
+
+	if (atomic_load(&ex->epoch) != j->epoch)
+		return "flushed";
+	if (tb->dead)
+		return "its code changed";
+	if (ex->ntb == TB_MAX)
+		return "no room";
+	int err = ex->host->load_unit(&uc);
+	if (err)
+		return err == -EBADMSG && uc.why ? uc.why : "no room";
+	if (!keep_map(ex, tb, &uc))
+		return "out of memory";
+	tb->code_start = ex->rx + ex->used;
+	tb->code = tb->code_start + uc.entry;
+	tb->code_end = tb->code_start + uc.size;
+	ex->used += ALIGN_UP(uc.size, 16);
+	tb_replace(ex, tb);
+	return NULL;
+}
+
+/* The job that was sent is over. */
+static void end_job(struct tier *t, const u8 *object, size_t n, const char *why)
+{
+	struct exec *ex = t->ex;
+	struct job *j = t->sent;
+	struct vm_stats *st = &ex->vm->stats;
+
+	if (!why) {
+		pthread_mutex_lock(&ex->lock);
+		why = install(ex, j, object, n);
+		pthread_mutex_unlock(&ex->lock);
+	}
+	if (why) {
+		st->units_failed++;
+		if (dumps(t, 'T'))
+			vm_log(ex->vm,
+			    "# T: unit %u at 0x%llx (%u blocks): %s\n", j->id,
+			    (unsigned long long)j->formed.unit.node[0].ir->pc,
+			    j->formed.unit.nnodes, why);
+	} else {
+		st->units++;
+		st->unit_insns += j->formed.insns;
+		if (dumps(t, 'T'))
+			vm_log(ex->vm,
+			    "# T: unit %u at 0x%llx: %u blocks, %u inlined, "
+			    "%u instructions, %u bytes, %u ms\n",
+			    j->id, (unsigned long long)j->tb->pc,
+			    j->formed.unit.nnodes, j->formed.unit.nctxs - 1,
+			    j->formed.insns,
+			    (u32)(j->tb->code_end - j->tb->code_start),
+			    t->waited);
+		get_out(ex->vm);
+	}
+	job_free(j);
+	t->sent = NULL;
+	pthread_mutex_lock(&t->lock);
+	t->ended++;
+	pthread_cond_broadcast(&t->done);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void give_up(struct tier *t, const char *why)
+{
+	if (says(t))
+		vm_log(t->ex->vm, "optimizing tier off: %s\n", why);
+	pthread_mutex_lock(&t->lock);
+	t->off = true;
+	pthread_cond_broadcast(&t->done);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* The compiling process is of no use any more. */
+static void lost(struct tier *t, const char *why)
+{
+	jitd_stop(&t->jitd);
+	if (t->sent)
+		end_job(t, NULL, 0, why);
+	if (++t->restarts > RESTARTS_MAX)
+		give_up(t, why);
+}
+
+static struct job *take(struct tier *t)
+{
+	pthread_mutex_lock(&t->lock);
+	struct job *j = t->queue;
+	if (j) {
+		t->queue = j->next;
+		if (!t->queue)
+			t->tail = &t->queue;
+		t->queued--;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return j;
+}
+
+static void send_next(struct tier *t)
+{
+	if (t->jitd.fd < 0 && t->queue && !t->off) {
+		int err = jitd_start(&t->jitd, t->ex->vm->cfg.jitd, waits(t));
+		if (err) {
+			give_up(t, "metic-jitd cannot be started");
+			return;
+		}
+	}
+	if (t->jitd.fd < 0 || !(t->sent = take(t)))
+		return;
+	t->waited = 0;
+	if (jitd_send(&t->jitd, t->sent->id, t->sent->text, t->sent->len) < 0)
+		lost(t, "metic-jitd is gone");
+}
+
+static void receive(struct tier *t, int ms)
+{
+	struct jitd_head h;
+	const u8 *body;
+	int r = jitd_receive(&t->jitd, ms, &h, &body);
+
+	if (r < 0 || (r && h.id != t->sent->id)) {
+		lost(t, "metic-jitd went wrong");
+	} else if (r && h.status) {
+		end_job(t, NULL, 0, "refused by metic-jitd");
+	} else if (r) {
+		end_job(t, body, h.size, NULL);
+	} else if (++t->waited > REPLY_TICKS) {
+		lost(t, "metic-jitd takes too long");
+	}
+}
+
+static void *ticker(void *arg)
+{
+	struct tier *t = arg;
+	struct timespec pause = { 0, TICK_NS };
+	u32 idle = 0;
+
+	while (!t->stop) {
+		idle = tick(t) ? 0 : idle + 1;
+		if (!t->sent)
+			send_next(t);
+		if (t->sent) {
+			receive(t, 1);
+			continue;
+		}
+		pause.tv_nsec = idle > IDLE_TICKS ? 20 * TICK_NS : TICK_NS;
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+int tier_new(struct exec *ex)
+{
+	const struct vm_config *cfg = &ex->vm->cfg;
+
+	if (cfg->tier != TIER_OPTIMIZING || !ex->host || !ex->host->load_unit ||
+	    !cfg->jitd || cfg->check || cfg->count || ex->vm->as != AS_IDENTITY)
+		return 0;
+	struct tier *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->ex = ex;
+	t->jitd.fd = -1;
+	t->tail = &t->queue;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->done, NULL);
+	ex->tier = t;
+	return 0;
+}
+
+/* All signals are the guest's: none goes to the ticker. */
+void tier_start(struct exec *ex)
+{
+	struct tier *t = ex->tier;
+	sigset_t all, old;
+	pthread_attr_t a;
+
+	if (!t || t->off || t->running || atomic_exchange(&t->running, true))
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, (size_t)256 << 10);
+	if (pthread_create(&t->thread, &a, ticker, t) != 0)
+		t->off = true;
+	pthread_attr_destroy(&a);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void tier_pause(struct exec *ex)
+{
+	struct tier *t = ex->tier;
+
+	if (!t || t->off || !t->running)
+		return;
+	atomic_store(&t->stop, true);
+	pthread_join(t->thread, NULL);
+	atomic_store(&t->stop, false);
+	atomic_store(&t->running, false);
+}
+
+int exec_own_fd(const struct metic_vm *vm)
+{
+	const struct tier *t = vm->exec->tier;
+
+	return t ? t->jitd.fd : -1;
+}
+
+void exec_alone(struct metic_vm *vm)
+{
+	tier_pause(vm->exec);
+}
+
+void exec_go_on(struct metic_vm *vm)
+{
+	if (vm->exec->tier)
+		tier_start(vm->exec);
+}
+
+/* A forked child that runs for a while gets a ticker of its own. */
+void tier_poke(struct exec *ex)
+{
+	struct tier *t = ex->tier;
+
+	if (!atomic_load_explicit(&t->running, memory_order_relaxed) &&
+	    ++t->pokes > POKES_START)
+		tier_start(ex);
+}
+
+static void drop_jobs(struct tier *t)
+{
+	for (struct job *j; (j = t->queue);) {
+		t->queue = j->next;
+		job_free(j);
+	}
+	t->tail = &t->queue;
+	t->queued = 0;
+	job_free(t->sent);
+	t->sent = NULL;
+}
+
+void tier_forked(struct exec *ex)
+{
+	struct tier *t = ex->tier;
+
+	if (!t)
+		return;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->done, NULL);
+	atomic_store(&t->running, false);
+	atomic_store(&t->stop, false);
+	atomic_store(&t->pokes, 0);
+	jitd_stop(&t->jitd);
+	drop_jobs(t);
+}
+
+void tier_free(struct exec *ex)
+{
+	struct tier *t = ex->tier;
+
+	if (!t)
+		return;
+	tier_pause(ex);
+	drop_jobs(t);
+	jitd_stop(&t->jitd);
+	free(t);
+	ex->tier = NULL;
+}

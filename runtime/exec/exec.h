@@ -71,6 +71,12 @@ int exec_fork_child(struct vcpu *v);
  * -errno: nothing is kept then.
  */
 int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap);
+/*
+ * Where the descriptor of that folder is noted, or NULL: nothing is kept. Who
+ * moves it writes the new number there (negative: it was closed), who closes
+ * it itself at the end writes -1 before vm_free.
+ */
+int *exec_cache_fd(struct metic_vm *vm);
 /* Who makes translations here: only these are taken. host may be NULL. */
 struct store_key;
 void exec_cache_maker(const struct host_backend *host, struct store_key *out);

@@ -55,6 +55,11 @@ int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap)
 	return err;
 }
 
+int *exec_cache_fd(struct metic_vm *vm)
+{
+	return vm->exec->persist ? &vm->exec->persist->store.fd : NULL;
+}
+
 /*
  * An image that the new mapping [start, end) covers, or a free one. The
  * mapping has been made: what was translated there is dead already.

@@ -14,9 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#define NEW_NAME 24 /* of a container being written */
 
 struct segment {
 	u8 *data;
@@ -195,34 +198,48 @@ static u32 unique(struct store_block *b, u32 n)
 	return k;
 }
 
+/* A new file with a name of its own: its descriptor or -errno. */
+static int open_new(const struct store *s, char name[NEW_NAME])
+{
+	u64 r;
+
+	for (int i = 0; i < 100; i++) {
+		if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+			return -EIO;
+		snprintf(name, NEW_NAME, "new.%016llx", (unsigned long long)r);
+		int fd = openat(
+		    s->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd < 0 ? -errno : fd;
+	}
+	return -EEXIST;
+}
+
 /* Write a container of this segment and put it in place. */
 static int write_new(
-    struct store_file *f, const struct segment *s, const char *path)
+    struct store_file *f, const struct segment *s, const char *name)
 {
-	char tmp[PATH_MAX];
+	char tmp[NEW_NAME];
 	struct file_head h;
-	int err, fd = -1;
+	int err, dir = f->store->fd, fd = open_new(f->store, tmp);
 
-	if (snprintf(tmp, sizeof(tmp), "%s/new.XXXXXX", f->store->dir) <
-	    (int)sizeof(tmp))
-		fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	container_head(f, &h);
 	err = write_at(fd, (const u8 *)&h, sizeof(h), 0);
 	if (!err)
 		err = write_segment(fd, s, sizeof(h));
 	close(fd);
-	if (!err && rename(tmp, path) < 0)
+	if (!err && renameat(dir, tmp, dir, name) < 0)
 		err = -errno;
 	if (err)
-		unlink(tmp);
+		unlinkat(dir, tmp, 0);
 	return err;
 }
 
 /* The blocks that `old` (fd, or -1) has and the new ones as a new file. */
 static int rewrite(struct store_file *f, int old, const struct store_block *b,
-    u32 n, const char *path)
+    u32 n, const char *name)
 {
 	struct segment s = { 0 };
 	u8 *data = container_read(f, old);
@@ -237,7 +254,7 @@ static int rewrite(struct store_file *f, int old, const struct store_block *b,
 		err = build(all, unique(all, n), &s);
 	}
 	if (!err)
-		err = write_new(f, &s, path);
+		err = write_new(f, &s, name);
 	free(s.data);
 	free(all);
 	free(data);
@@ -257,37 +274,37 @@ static int extend(
 }
 
 /* Is what we opened still what has the name? */
-static bool same_file(int fd, const char *path)
+static bool same_file(int fd, int dir, const char *name)
 {
 	struct stat a, b;
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 &&
+	return fstat(fd, &a) == 0 && fstatat(dir, name, &b, 0) == 0 &&
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int store_append(struct store_file *f, const struct store_block *b, u32 n)
 {
-	char path[PATH_MAX];
+	char name[CONTAINER_NAME];
+	int dir = f->store->fd;
 
-	if (!container_path(f->store, &f->key, path, sizeof(path)))
-		return -ENAMETOOLONG;
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	container_name(&f->key, name);
+	int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
 	if (fd < 0) {
 		struct store_totals removed;
 		store_file_close(f);
 		store_gc(f->store, f->store->cap, &removed);
-		return rewrite(f, -1, b, n, path);
+		return rewrite(f, -1, b, n, name);
 	}
 	int err = 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !same_file(fd, path)) {
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !same_file(fd, dir, name)) {
 		close(fd);
 		return -EAGAIN;
 	}
 	store_file_refresh(f);
 	/* A tail that belongs to no segment was left by a writer that died. */
 	if (!f->data || f->end != f->size || f->nsegs == STORE_SEGS)
-		err = rewrite(f, fd, b, n, path);
+		err = rewrite(f, fd, b, n, name);
 	else
 		err = extend(f, b, n, fd);
 	close(fd);

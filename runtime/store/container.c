@@ -16,16 +16,25 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-int container_open(const char *path)
+int container_open(const struct store *s, const char *name)
 {
-	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return openat(
+	    s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+void container_name(const struct store_key *key, char name[CONTAINER_NAME])
+{
+	snprintf(name, CONTAINER_NAME, "%016llx%016llx" CONTAINER_SUFFIX,
+	    (unsigned long long)key->hi, (unsigned long long)key->lo);
 }
 
 bool container_path(
     const struct store *s, const struct store_key *key, char *buf, size_t n)
 {
-	int k = snprintf(buf, n, "%s/%016llx%016llx" CONTAINER_SUFFIX, s->dir,
-	    (unsigned long long)key->hi, (unsigned long long)key->lo);
+	char name[CONTAINER_NAME];
+
+	container_name(key, name);
+	int k = snprintf(buf, n, "%s/%s", s->dir, name);
 	return k > 0 && (size_t)k < n;
 }
 
@@ -112,23 +121,22 @@ void store_file_close(struct store_file *f)
 
 void store_file_refresh(struct store_file *f)
 {
-	char path[PATH_MAX];
+	char name[CONTAINER_NAME];
 
 	store_file_close(f);
-	if (!container_path(f->store, &f->key, path, sizeof(path)))
-		return;
-	int fd = container_open(path);
+	container_name(&f->key, name);
+	int fd = container_open(f->store, name);
 	if (fd < 0)
 		return;
 	map_segments(f, fd);
 	close(fd);
 }
 
-bool container_open_any(
-    struct store_file *f, const char *path, struct store_key *maker)
+bool container_open_any(struct store_file *f, const struct store *s,
+    const char *name, struct store_key *maker)
 {
 	struct file_head h;
-	int fd = container_open(path);
+	int fd = container_open(s, name);
 
 	*f = (struct store_file){ 0 };
 	if (fd < 0)

@@ -78,15 +78,15 @@ static inline u64 payload_size(const struct block_head *h)
 }
 
 /* Open for reading; what is no file must not keep us waiting. */
-int container_open(const char *path);
+int container_open(const struct store *s, const char *name);
 /* The payload at p, n bytes, as a block; false: it is not one. */
 bool payload_parse(const u8 *p, u64 n, struct store_block *out);
 /*
- * Open the container `path` as it is, whoever made it: f->key and *maker are
- * its own. false: it is none.
+ * Open the container `name` of s as it is, whoever made it: f->key and *maker
+ * are its own. false: it is none.
  */
-bool container_open_any(
-    struct store_file *f, const char *path, struct store_key *maker);
+bool container_open_any(struct store_file *f, const struct store *s,
+    const char *name, struct store_key *maker);
 /* The head of a container of `f`. */
 void container_head(const struct store_file *f, struct file_head *h);
 /* Does this head describe a segment of at most `room` bytes? */
@@ -99,10 +99,12 @@ u8 *container_read(const struct store_file *f, int fd);
  */
 u32 container_blocks(
     const struct store_file *f, const u8 *data, struct store_block *b);
-/* The container's path; dirs and all must fit PATH_MAX: else false. */
+#define CONTAINER_SUFFIX ".mtc"
+#define CONTAINER_NAME (32 + sizeof(CONTAINER_SUFFIX))
+/* The container's name in its folder. */
+void container_name(const struct store_key *key, char name[CONTAINER_NAME]);
+/* Where people find it; false: n bytes are too few. */
 bool container_path(
     const struct store *s, const struct store_key *key, char *buf, size_t n);
-
-#define CONTAINER_SUFFIX ".mtc"
 
 #endif

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 /* Make the folder and what is above it. */
-static int make_dirs(char *path)
+static int make_dirs(const char *dir)
 {
+	char path[PATH_MAX];
+
+	memcpy(path, dir, strlen(dir) + 1);
 	for (char *p = path + 1;; p++) {
 		if (*p && *p != '/')
 			continue;
@@ -33,22 +36,22 @@ int store_open(
 {
 	struct stat st;
 
-	*s = (struct store){ .cap = cap, .maker = *maker };
+	*s = (struct store){ .fd = -1, .cap = cap, .maker = *maker };
 	if (!*dir || strlen(dir) > PATH_MAX - 64)
 		return -ENAMETOOLONG;
 	s->dir = strdup(dir);
 	if (!s->dir)
 		return -ENOMEM;
-	int err = 0;
-	if (stat(dir, &st) < 0) {
-		err = make_dirs(s->dir);
-		if (!err && stat(dir, &st) < 0)
-			err = -errno;
+	int err = 0, flags = O_PATH | O_CLOEXEC | O_DIRECTORY;
+	s->fd = open(dir, flags);
+	if (s->fd < 0 && errno == ENOENT) {
+		err = make_dirs(dir);
+		s->fd = err ? -1 : open(dir, flags);
 	}
+	if (!err && (s->fd < 0 || fstat(s->fd, &st) < 0))
+		err = errno == ENOTDIR ? -EPERM : -errno;
 	/* What lies there is run: nobody else may have put it there. */
-	if (!err &&
-	    (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-		(st.st_mode & 022)))
+	if (!err && (st.st_uid != geteuid() || (st.st_mode & 022)))
 		err = -EPERM;
 	if (err)
 		store_close(s);
@@ -57,6 +60,9 @@ int store_open(
 
 void store_close(struct store *s)
 {
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
 	free(s->dir);
 	s->dir = NULL;
 }
@@ -80,6 +86,17 @@ static bool is_leftover(const char *name)
 	return !strncmp(name, "new.", 4);
 }
 
+/* The folder, to be listed; NULL and errno. */
+static DIR *open_list(const struct store *s)
+{
+	int fd = openat(s->fd, ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !d)
+		close(fd);
+	return d;
+}
+
 /* All containers, to be freed; the number or -errno. */
 static long list(struct store *s, struct found **out)
 {
@@ -88,7 +105,7 @@ static long list(struct store *s, struct found **out)
 	struct stat st;
 
 	*out = NULL;
-	DIR *d = opendir(s->dir);
+	DIR *d = open_list(s);
 	if (!d)
 		return -errno;
 	while ((e = readdir(d))) {
@@ -129,7 +146,7 @@ static void remove_leftovers(struct store *s)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	DIR *d = opendir(s->dir);
+	DIR *d = open_list(s);
 	while (d && (e = readdir(d)))
 		if (is_leftover(e->d_name) &&
 		    fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
@@ -152,16 +169,13 @@ int store_gc(struct store *s, u64 cap, struct store_totals *removed)
 	for (long i = 0; i < n; i++)
 		sum += f[i].bytes;
 	qsort(f, (size_t)n, sizeof(*f), by_use);
-	int dir = open(s->dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
-	for (long i = 0; i < n && sum > cap && dir >= 0; i++) {
-		if (unlinkat(dir, f[i].name, 0) < 0)
+	for (long i = 0; i < n && sum > cap; i++) {
+		if (unlinkat(s->fd, f[i].name, 0) < 0)
 			continue;
 		sum -= f[i].bytes;
 		removed->files++;
 		removed->bytes += f[i].bytes;
 	}
-	if (dir >= 0)
-		close(dir);
 	free(f);
 	return 0;
 }
@@ -169,22 +183,20 @@ int store_gc(struct store *s, u64 cap, struct store_totals *removed)
 static void describe(
     struct store *s, const struct found *e, bool verify, struct store_info *i)
 {
-	char path[PATH_MAX];
 	struct store_file f;
 	struct store_key maker;
 
 	*i = (struct store_info){
 		.name = e->name, .bytes = e->bytes, .used = e->used.tv_sec
 	};
-	snprintf(path, sizeof(path), "%s/%s", s->dir, e->name);
-	if (!container_open_any(&f, path, &maker))
+	if (!container_open_any(&f, s, e->name, &maker))
 		return;
 	i->valid = true;
 	i->ours = !memcmp(&maker, &s->maker, sizeof(maker));
 	i->blocks = f.nblocks;
 	if (!verify)
 		return;
-	int fd = container_open(path);
+	int fd = container_open(s, e->name);
 	u8 *data = fd < 0 ? NULL : container_read(&f, fd);
 	if (fd >= 0)
 		close(fd);

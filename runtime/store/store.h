@@ -19,9 +19,14 @@ struct store_key {
 	u64 lo, hi;
 };
 
-/* A folder in which we may keep code. */
+/*
+ * A folder in which we may keep code. It is opened once and known by its
+ * descriptor: the process may change its root, its mounts or its working
+ * directory and goes on saving where it began.
+ */
 struct store {
-	char *dir;
+	int fd; /* O_PATH */
+	char *dir; /* as it was given, for people */
 	u64 cap; /* bytes that all containers together may use */
 	struct store_key maker; /* of the code generator and this CPU */
 };
@@ -32,6 +37,7 @@ struct store {
  */
 int store_open(
     struct store *s, const char *dir, u64 cap, const struct store_key *maker);
+/* s->fd may have been replaced by a copy, or by -1 if somebody else has it. */
 void store_close(struct store *s);
 
 /* A translation block as it is kept. */

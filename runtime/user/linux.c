@@ -340,6 +340,9 @@ void linux_free(struct metic_vm *vm)
 	mm_free(p);
 	if (p->debug)
 		debug_free(p->debug);
+	int *cache = exec_cache_fd(vm);
+	if (cache)
+		*cache = -1; /* one of those */
 	for (unsigned i = 0; i < p->nfds; i++)
 		close(p->fds[i]);
 	process_free(p);

@@ -487,6 +487,9 @@ static int make_vm(struct linux_process *p, const struct elf_file *f,
 	p->vm = vm;
 	if (p->cfg.cache_dir) /* without it everything is made again */
 		exec_cache_open(vm, p->cfg.cache_dir, p->cfg.cache_cap);
+	int *cache = exec_cache_fd(vm);
+	if (cache)
+		*cache = linux_fd_hide(p, *cache);
 	r = sample_open(p);
 	if (r)
 		return r;

@@ -26,7 +26,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/user/hostcall.h"
 #include "runtime/user/proc.h"
 
 #define RANGES_MAX ((size_t)1 << 16)
@@ -41,8 +40,7 @@
  */
 void proc_publish(struct linux_process *p)
 {
-	const u64 none[6] = { 0 };
-	u64 brk = (u64)host_call(SYS_brk, none);
+	u64 brk = (u64)(uintptr_t)sbrk(0);
 	const struct prctl_mm_map m = {
 		.start_code = p->image.start,
 		.end_code = p->image.end,

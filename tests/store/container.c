@@ -270,6 +270,20 @@ Test(store, another_maker_has_its_own)
 	cr_expect_eq(look(&file), 10);
 }
 
+Test(store, a_folder_is_known_by_its_descriptor)
+{
+	char moved[80];
+	add(&file, 0, 10);
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	cr_assert_eq(rename(dir, moved), 0);
+	cr_assert_eq(mkdir(dir, 0700), 0); /* not the one that was opened */
+	add(&file, 10, 20);
+	reopen();
+	cr_expect_eq(look(&file), 20);
+	cr_assert_eq(rmdir(dir), 0); /* nothing was written there */
+	cr_assert_eq(rename(moved, dir), 0);
+}
+
 Test(store, a_folder_that_others_may_write_to_is_refused)
 {
 	struct store s;

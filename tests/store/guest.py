@@ -19,6 +19,29 @@ import tempfile
 import time
 
 CC = "riscv64-linux-gnu-gcc"
+
+# Saves below another root: argv[1] is an empty folder.
+ELSEWHERE = r"""
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	unshare(CLONE_NEWUSER | CLONE_NEWNS);
+	if (chroot(argv[1]) < 0 || chdir("/") < 0)
+		return 77;
+	if (fork() == 0) /* saves, too */
+		return strtol("7", NULL, 10) - 7;
+	wait(&status);
+	return printf("%d %.3f\n", atoi("12"), strtod("0.5", NULL)) - 9;
+}
+"""
 SYSROOT = "/usr/riscv64-linux-gnu"
 
 LIBRARY = r"""
@@ -218,6 +241,27 @@ def refused(b):
         b.clear()
 
 
+def elsewhere(b):
+    """A guest that changes its root saves where it began."""
+    b.clear()
+    root = os.path.join(b.top, "root")
+    prog = os.path.join(b.top, "elsewhere")
+    os.makedirs(root, exist_ok=True)
+    with open(prog + ".c", "w", encoding="utf-8") as f:
+        f.write(ELSEWHERE)
+    subprocess.run([CC, "-O1", "-static", "-o", prog, prog + ".c"], check=True)
+    cmd = [b.metic, "run", "-L", "/", "--cache-dir", b.cache, prog, root]
+    got = subprocess.run(cmd, capture_output=True, timeout=60)
+    if got.returncode == 77:
+        print("SKIPPED: another root (no user namespaces)")
+        return
+    check("another root: it runs", got.returncode == 0 and
+          got.stdout == b"12 0.500\n")
+    check("another root: saved where it began",
+          os.path.isdir(b.cache) and len(b.files()) == 1)
+    check("another root: nothing there", not os.listdir(root))
+
+
 def full(b):
     os.makedirs(b.cache, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=700", "tmpfs",
@@ -247,6 +291,7 @@ def main():
         damaged(b)
         replaced(b)
         refused(b)
+        elsewhere(b)
         full(b)
     print(f"{checks - len(failures)} passed, {len(failures)} failed")
     return bool(failures)

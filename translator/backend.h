@@ -108,6 +108,8 @@ struct unit_code {
 	size_t entry, size;
 	struct link_site *links;
 	u32 nlinks;
+	u32 *pcs; /* as in struct codegen */
+	u32 npcs;
 	struct unit_map map;
 	const char *why; /* it was refused, or NULL */
 };

@@ -16,7 +16,7 @@ int unit_find(const struct unit *u, gva_t pc, u32 ctx)
 
 void unit_print(FILE *f, const struct guest_isa *g, const struct unit *u)
 {
-	fprintf(f, "unit %u\n", u->id);
+	fprintf(f, "unit %u movable %d\n", u->id, u->movable);
 	for (u32 i = 1; i < u->nctxs; i++)
 		fprintf(f, "ctx %u parent %u ret 0x%" PRIx64 "\n", i,
 		    u->ctx[i].parent, u->ctx[i].ret);
@@ -113,10 +113,13 @@ int unit_parse(char *text, const struct guest_isa *g, struct arena *arena,
 	struct reader r = { text, 0, g, arena, u, err, n };
 	char *s = next_line(&r);
 
+	unsigned movable;
+
 	u->nnodes = 0;
 	u->nctxs = 1;
-	if (!s || sscanf(s, "unit %u", &u->id) != 1)
+	if (!s || sscanf(s, "unit %u movable %u", &u->id, &movable) != 2)
 		return wrong(&r, "not a unit");
+	u->movable = movable;
 	while ((s = next_line(&r)) && strcmp(s, "done")) {
 		int bad = s[0] == 'c' ? read_ctx(&r, s) : read_node(&r, s);
 		if (bad)

@@ -12,7 +12,7 @@
  *
  * The text form is what the compiling process is sent:
  *
- *   unit 17
+ *   unit 17 movable 1
  *   ctx 1 parent 0 ret 0x10420
  *   node 0 callee 1
  *   region 0x10400 ...
@@ -42,6 +42,7 @@ struct unit_node {
 
 struct unit {
 	u32 id;
+	bool movable; /* its code names no guest address but by OBJECT_GUEST */
 	u32 nnodes, nctxs; /* ctxs[0] counts; node 0 is the entry */
 	struct unit_ctx ctx[UNIT_MAX_CTXS];
 	struct unit_node node[UNIT_MAX_NODES];

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "translator/unit_object.h"
+
 /* --- small things that everybody needs ----------------------------------- */
 
 gcc_jit_block *gen_block(struct gen *g)
@@ -30,6 +32,32 @@ void gen_assign(struct gen *g, lval to, rval v)
 rval gen_num(struct gen *g, gcc_jit_type *t, i64 v)
 {
 	return gcc_jit_context_new_rvalue_from_long(g->cx, t, (long)v);
+}
+
+/*
+ * Where the code may move, relative to one address that the loader fills in:
+ * GCC still sees that two of them are equal.
+ */
+rval gen_pc(struct gen *g, gva_t pc)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+
+	if (!g->u->movable)
+		return gen_num(g, t, (i64)pc);
+	return gen_bin(g, GCC_JIT_BINARY_OP_PLUS, t,
+	    gcc_jit_lvalue_as_rvalue(g->guest),
+	    gen_num(g, t, (i64)(pc - g->u->node[0].ir->pc)));
+}
+
+void gen_guest(struct gen *g)
+{
+	if (!g->u->movable)
+		return;
+	g->guest = gen_local(g, g->type[IR_I64], "guest");
+	gcc_jit_extended_asm_add_output_operand(
+	    gcc_jit_block_add_extended_asm(
+		g->cur, NULL, "movabsq $" OBJECT_GUEST ", %0"),
+	    NULL, "=r", g->guest);
 }
 
 rval gen_bin(
@@ -207,6 +235,7 @@ static void step(
 		raw[ref] = slots_has(&f->raw, i->aux);
 	} else if (ir_opinfo[i->op].flags & IRF_M &&
 	    slots_count(&f->dirty) > MAP_MAX) {
+		f->full = true;
 		f->dirty = f->raw = none;
 	}
 	if (i->op == IR_FCANON)
@@ -226,6 +255,7 @@ static bool merge(struct facts *into, const struct facts *f)
 {
 	bool any = merge_slots(&into->dirty, &f->dirty);
 
+	into->full |= f->full;
 	return merge_slots(&into->raw, &f->raw) || any;
 }
 
@@ -249,7 +279,6 @@ static bool flow_to(struct gen *g, gva_t pc, u32 ctx, const struct facts *f)
 static bool flow_end(struct gen *g, const struct unit_node *n,
     const struct ir_insn *i, const struct facts *f)
 {
-	static const struct facts none;
 	const struct unit *u = g->u;
 	bool any = false;
 
@@ -259,7 +288,7 @@ static bool flow_end(struct gen *g, const struct unit_node *n,
 		if (gen_inlined(u, n, i))
 			return flow_to(
 			    g, (gva_t)n->ir->insn[i->a].imm, n->callee, f);
-		return flow_to(g, (gva_t)i->imm, n->ctx, &none);
+		return false;
 	case IR_RET:
 		return n->ctx &&
 		    flow_to(g, u->ctx[n->ctx].ret, u->ctx[n->ctx].parent, f);
@@ -297,7 +326,7 @@ static bool flow_node(struct gen *g, u32 k)
 	return any;
 }
 
-static void flow(struct gen *g)
+static bool flow_all(struct gen *g)
 {
 	bool any = true;
 
@@ -305,11 +334,39 @@ static void flow(struct gen *g)
 		any = false;
 		for (u32 k = 0; k < g->u->nnodes; k++)
 			any |= flow_node(g, k);
-		if (rounds > 100) {
-			g->refused = true;
-			return;
-		}
+		if (rounds > 100)
+			return false;
 	}
+	return true;
+}
+
+static bool is_full(const struct gen *g)
+{
+	for (u32 k = 0; k < g->u->nnodes; k++)
+		if (g->in[k].full)
+			return true;
+	return false;
+}
+
+/*
+ * At the entry the pins of integers count as dirty, which saves storing them;
+ * where that makes too many to note, they are stored.
+ */
+static void flow(struct gen *g)
+{
+	size_t n = g->u->nnodes * sizeof(*g->in);
+
+	for (u32 k = 0; k < g->g->nregs; k++) {
+		unsigned pin = x86_pin_of(&g->g->regs[k]);
+		if (pin != NOREG && pin < XMM0)
+			slots_add(&g->in[0].dirty, g->g->regs[k].slot);
+	}
+	bool ok = flow_all(g);
+	if (!ok || is_full(g)) {
+		memset(g->in, 0, n);
+		ok = flow_all(g);
+	}
+	g->refused |= !ok;
 }
 
 /* --- code ---------------------------------------------------------------- */
@@ -460,7 +517,7 @@ static void make_options(struct gen *g)
 		"-fno-tree-vectorize", "-fno-tree-slp-vectorize",
 		"-fno-tree-loop-distribute-patterns", "-fpie",
 		"-fno-reorder-blocks-and-partition", "-fno-ident",
-		"-fno-delete-null-pointer-checks",
+		"-fno-delete-null-pointer-checks", "-fno-gcse", "-fno-tree-pre",
 		/* nothing is kept over a call, so no prologue saves it */
 		"-ffixed-rbp", "-fcall-used-rbx", "-fcall-used-r12",
 		"-fcall-used-r13", "-fcall-used-r14", "-fcall-used-r15",

@@ -69,6 +69,7 @@ struct facts {
 	/* A NaN in it may be any NaN: it is made canonical where it can be
 	   seen, and by the fault handler, not after each operation. */
 	struct slots raw;
+	bool full; /* on some way here there were too many dirty slots */
 };
 
 /* An asm statement has at most 30 operands; an access has two itself. */
@@ -88,6 +89,7 @@ struct gen {
 	struct slots used; /* slots that are local variables */
 	bool fp, memory;
 	lval slot[ABI_NSLOTS];
+	lval guest; /* the head's pc, if the unit is movable */
 	struct facts *in; /* by node */
 	gcc_jit_block **head; /* by node */
 	bool refused; /* sticky: this unit cannot be compiled */
@@ -107,6 +109,10 @@ gcc_jit_block *gen_block(struct gen *g);
 lval gen_local(struct gen *g, gcc_jit_type *t, const char *name);
 void gen_assign(struct gen *g, lval to, rval v);
 rval gen_num(struct gen *g, gcc_jit_type *t, i64 v);
+/* At a unit's entry: what gen_pc is relative to. */
+void gen_guest(struct gen *g);
+/* A guest address. */
+rval gen_pc(struct gen *g, gva_t pc);
 rval gen_bin(
     struct gen *g, enum gcc_jit_binary_op op, gcc_jit_type *t, rval a, rval b);
 rval gen_cast(struct gen *g, gcc_jit_type *t, rval v);

@@ -96,11 +96,12 @@ static void load_others(struct gen *g)
 			gen_load_slot(g, s);
 }
 
-/* state[] of the pins becomes true, so that no slot is dirty. */
+/* state[] of the pins becomes true, where they do not count as dirty. */
 static void store_pins(struct gen *g, const struct pins *p)
 {
 	for (unsigned k = 0; g->memory && k < p->n; k++)
-		gen_store_slot(g, p->slot[k]);
+		if (!slots_has(&g->in[0].dirty, p->slot[k]))
+			gen_store_slot(g, p->slot[k]);
 }
 
 void gen_entry(struct gen *g, gcc_jit_block *b)
@@ -120,6 +121,7 @@ void gen_entry(struct gen *g, gcc_jit_block *b)
 	store_pins(g, &p);
 	store_pins(g, &f);
 	load_others(g);
+	gen_guest(g);
 	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[0]);
 }
 
@@ -172,22 +174,24 @@ static void exit_to(struct gen *g, const char *symbol, rval pc)
 	gcc_jit_block_end_with_return(g->cur, NULL, call);
 }
 
-static void exit_jump(struct gen *g, char kind, gva_t pc)
+/* By a stub; `pc` in rax if it is not known, `ret` if it is a call. */
+static void exit_stub(struct gen *g, char kind, gva_t pc, rval rax, gva_t ret)
 {
-	char name[64];
+	char name[80];
 
 	snprintf(name, sizeof(name), OBJECT_JUMP, kind, g->u->id, g->n->ctx,
-	    (unsigned long long)pc);
-	exit_to(g, name, NULL);
+	    (unsigned long long)pc, (unsigned long long)ret);
+	exit_to(g, name, rax);
+}
+
+static void exit_jump(struct gen *g, char kind, gva_t pc)
+{
+	exit_stub(g, kind, pc, NULL, 0);
 }
 
 static void exit_ptr(struct gen *g, rval pc)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), OBJECT_JUMP, OBJECT_PTR, g->u->id,
-	    g->n->ctx, 0ull);
-	exit_to(g, name, pc);
+	exit_stub(g, OBJECT_PTR, 0, pc, 0);
 }
 
 static void exit_return(struct gen *g, rval pc)
@@ -240,75 +244,17 @@ static bool known(struct gen *g, ir_ref ref, gva_t *pc)
 	return i->op == IR_CONST || i->op == IR_PC;
 }
 
-#define PAIR \
-	".pushsection " OBJECT_PAIRS ",\"\",@progbits\n\t.quad 1f\n\t" \
-	".popsection\n1:"
-
-/* A guest call that stays a call: asm, with everything through the pins. */
-static void real_call(struct gen *g, const struct ir_insn *i)
-{
-	static const char *const lost[] = { "rcx", "rdx", "r11", "memory", "cc",
-		"xmm0", "xmm1", "xmm2", "xmm3" };
-	struct pins p = pin_vars(g, false), f = { 0 };
-	lval rax = host_var(g, RAX), back = gen_local(g, g->type[IR_I64], "b");
-	char text[160];
-	gva_t pc = 0;
-
-	gen_settle(g);
-	gen_flush(g, false);
-	bool direct = known(g, i->a, &pc);
-	if (!direct)
-		gen_assign(g, back, g->val[i->a]);
-	if (g->fp) {
-		f = pin_vars(g, true);
-		pins_to_vars(g, &f);
-		gcc_jit_extended_asm *a = statement(g, PAIR);
-		add_inputs(a, &f, "x");
-		gcc_jit_extended_asm_add_clobber(a, "memory");
-	}
-	pins_to_vars(g, &p);
-	gen_assign(g, rax,
-	    direct ? gen_num(g, g->type[IR_I64], 0) :
-		     gcc_jit_lvalue_as_rvalue(back));
-	char name[64];
-	snprintf(name, sizeof(name), OBJECT_JUMP,
-	    direct ? OBJECT_LINK : OBJECT_PTR, g->u->id, 0u,
-	    (unsigned long long)pc);
-	snprintf(text, sizeof(text), "%s\tcall %s", g->fp ? PAIR : "", name);
-	gcc_jit_extended_asm *a = statement(g, text);
-	add_outputs(a, &p, "+r");
-	gcc_jit_extended_asm_add_output_operand(a, NULL, "+r", rax);
-	for (size_t k = 0; k < (g->fp ? 5 : ARRAY_LEN(lost)); k++)
-		gcc_jit_extended_asm_add_clobber(a, lost[k]);
-	if (g->fp)
-		add_outputs(statement(g, PAIR), &f, "=x");
-	vars_to_pins(g, &p);
-	vars_to_pins(g, &f);
-	gen_assign(g, back, gcc_jit_lvalue_as_rvalue(rax));
-	load_others(g);
-	g->at = (struct facts){ 0 };
-	store_pins(g, &p);
-	store_pins(g, &f);
-
-	gcc_jit_block *other = gen_block(g), *on = gen_block(g);
-	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_unlikely(g,
-		gen_cmp(g, GCC_JIT_COMPARISON_NE,
-		    gcc_jit_lvalue_as_rvalue(back),
-		    gen_num(g, g->type[IR_I64], i->imm))),
-	    other, on);
-	g->cur = other;
-	exit_return(g, gcc_jit_lvalue_as_rvalue(back));
-	g->cur = on;
-	go(g, (gva_t)i->imm, g->n->ctx);
-}
-
+/* A call that is not inlined is made by the baseline, and returns to it. */
 static void call(struct gen *g, const struct ir_insn *i)
 {
+	gva_t pc;
+
 	if (gen_inlined(g->u, g->n, i))
 		go(g, (gva_t)g->r->insn[i->a].imm, g->n->callee);
+	else if (known(g, i->a, &pc))
+		exit_stub(g, OBJECT_LINK, pc, NULL, (gva_t)i->imm);
 	else
-		real_call(g, i);
+		exit_stub(g, OBJECT_PTR, 0, g->val[i->a], (gva_t)i->imm);
 }
 
 static void ret(struct gen *g, const struct ir_insn *i)
@@ -322,8 +268,8 @@ static void ret(struct gen *g, const struct ir_insn *i)
 	gcc_jit_block *other = gen_block(g), *on = gen_block(g);
 	gcc_jit_block_end_with_conditional(g->cur, NULL,
 	    gen_unlikely(g,
-		gen_cmp(g, GCC_JIT_COMPARISON_NE, g->val[i->a],
-		    gen_num(g, g->type[IR_I64], (i64)c->ret))),
+		gen_cmp(
+		    g, GCC_JIT_COMPARISON_NE, g->val[i->a], gen_pc(g, c->ret))),
 	    other, on);
 	struct facts at = g->at;
 	const struct unit_node *n = g->n;
@@ -363,7 +309,7 @@ static void jump_ptr(struct gen *g, const struct ir_insn *i)
 	lval at = gen_local(g, t, "at"), pc = gen_local(g, t, "pc");
 	gen_assign(g, pc, g->val[i->a]);
 	rval off = gen_bin(g, GCC_JIT_BINARY_OP_MINUS, t,
-	    gcc_jit_lvalue_as_rvalue(pc), gen_num(g, t, (i64)lo));
+	    gcc_jit_lvalue_as_rvalue(pc), gen_pc(g, lo));
 	gen_assign(g, at,
 	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, off, gen_num(g, t, 1)));
 	rval asked = poll(g);

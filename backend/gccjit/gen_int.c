@@ -196,8 +196,10 @@ void gen_int(struct gen *g, ir_ref ref)
 	bool wide = i->type == IR_I64;
 
 	switch (i->op) {
+	case IR_PC: keep(g, ref, gen_pc(g, (gva_t)i->imm)); return;
 	case IR_CONST:
-	case IR_PC: g->val[ref] = gen_num(g, g->type[i->type], i->imm); return;
+		g->val[ref] = gen_num(g, g->type[i->type], i->imm);
+		return;
 	case IR_DIVS: divide(g, ref, true, false); return;
 	case IR_DIVU: divide(g, ref, false, false); return;
 	case IR_REMS: divide(g, ref, true, true); return;

@@ -24,7 +24,7 @@
 #define STUBS_MAX 1024
 
 struct stub {
-	char name[48];
+	char name[72];
 	size_t at;
 };
 
@@ -40,7 +40,7 @@ struct loader {
 	size_t at[SECTIONS_MAX]; /* where a loaded section is; 0: it is not */
 	unsigned text; /* its section */
 	struct stub *stub;
-	u32 nstubs, links_cap;
+	u32 nstubs, links_cap, pcs_cap;
 	bool bad;
 };
 
@@ -151,6 +151,21 @@ static void place_sections(struct loader *l)
 
 /* --- stubs ---------------------------------------------------------------- */
 
+/* The 8 bytes at `at` are a guest address. */
+static void note_pc(struct loader *l, size_t at)
+{
+	if (l->uc->npcs == l->pcs_cap)
+		bad(l, "too many addresses");
+	else
+		l->uc->pcs[l->uc->npcs++] = (u32)at;
+}
+
+static void mov_pc(struct loader *l, unsigned reg, gva_t pc)
+{
+	asm_mov_ri64(&l->a, reg, pc);
+	note_pc(l, l->a.len - sizeof(u64));
+}
+
 /* A jump by a link: its rel32 in one cache line, its way to the runtime. */
 static void link_jump(struct loader *l, gva_t target)
 {
@@ -181,7 +196,7 @@ static void go_on(struct loader *l, char kind, gva_t pc)
 		return;
 	}
 	if (kind == OBJECT_STOP) {
-		asm_mov_ri(a, RAX, pc);
+		mov_pc(l, RAX, pc);
 		asm_jmp_m(a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 		return;
 	}
@@ -201,21 +216,24 @@ static void go_on(struct loader *l, char kind, gva_t pc)
  * The frames of inlined calls, the outermost first: each calls what follows
  * and, returned to, goes on like the code after any guest call.
  */
-static void with_frames(struct loader *l, u32 ctx, char kind, gva_t pc)
+static void with_frames(
+    struct loader *l, u32 ctx, char kind, gva_t pc, gva_t ret)
 {
 	const struct unit *u = l->uc->unit;
-	u32 chain[UNIT_MAX_CTXS], n = 0;
-	size_t back[UNIT_MAX_CTXS];
+	gva_t to[UNIT_MAX_CTXS + 1];
+	u32 n = 0;
 
-	for (; ctx && n < UNIT_MAX_CTXS; ctx = u->ctx[ctx].parent)
-		chain[n++] = ctx;
-	for (u32 k = n; k-- > 0;) {
+	if (ret)
+		to[n++] = ret;
+	for (; ctx && n <= UNIT_MAX_CTXS; ctx = u->ctx[ctx].parent)
+		to[n++] = u->ctx[ctx].ret;
+	while (n-- > 0) {
 		size_t inner = asm_call(&l->a);
-		asm_mov_ri64(&l->a, RCX, u->ctx[chain[k]].ret);
+		mov_pc(l, RCX, to[n]);
 		asm_alu_rr(&l->a, ALU_CMP, 8, RAX, RCX);
-		back[k] = asm_jcc8(&l->a, CC_NE);
-		link_jump(l, u->ctx[chain[k]].ret);
-		asm_fix8(&l->a, back[k]);
+		size_t other = asm_jcc8(&l->a, CC_NE);
+		link_jump(l, to[n]);
+		asm_fix8(&l->a, other);
 		asm_ret(&l->a);
 		asm_fix(&l->a, inner, l->a.len);
 	}
@@ -226,14 +244,14 @@ static void with_frames(struct loader *l, u32 ctx, char kind, gva_t pc)
 static size_t stub_of(struct loader *l, const char *name)
 {
 	unsigned id, ctx;
-	unsigned long long pc;
+	unsigned long long pc, ret;
 	char kind;
 
 	for (u32 i = 0; i < l->nstubs; i++)
 		if (!strcmp(l->stub[i].name, name))
 			return l->stub[i].at;
 	if (l->nstubs == STUBS_MAX || strlen(name) >= sizeof(l->stub->name) ||
-	    sscanf(name, OBJECT_JUMP, &kind, &id, &ctx, &pc) != 4 ||
+	    sscanf(name, OBJECT_JUMP, &kind, &id, &ctx, &pc, &ret) != 5 ||
 	    id != l->uc->unit->id || ctx >= l->uc->unit->nctxs) {
 		bad(l, "an exit to nowhere");
 		return 0;
@@ -241,7 +259,7 @@ static size_t stub_of(struct loader *l, const char *name)
 	struct stub *s = &l->stub[l->nstubs++];
 	strcpy(s->name, name);
 	s->at = l->a.len;
-	with_frames(l, ctx, kind, pc);
+	with_frames(l, ctx, kind, pc, ret);
 	return s->at;
 }
 
@@ -269,23 +287,37 @@ static bool symbol_at(struct loader *l, u64 i, size_t *at)
 	return true;
 }
 
+static bool is_guest(struct loader *l, u64 i)
+{
+	return i < l->nsyms && l->sym[i].st_shndx == SHN_UNDEF &&
+	    !strcmp(text_at(l, l->strings, l->nstrings, l->sym[i].st_name),
+		OBJECT_GUEST);
+}
+
 static void relocate(struct loader *l, size_t to, u64 len, const Elf64_Rela *r)
 {
 	u64 width = ELF64_R_TYPE(r->r_info) == R_X86_64_64 ? 8 : 4;
-	size_t s;
+	size_t s, p = to + r->r_offset;
+	u64 v;
 
 	if (r->r_offset > len || len - r->r_offset < width) {
 		bad(l, "bad relocation");
 		return;
 	}
+	if (is_guest(l, ELF64_R_SYM(r->r_info))) {
+		if (width != 8)
+			bad(l, "a short guest address");
+		v = l->uc->unit->node[0].ir->pc + (u64)r->r_addend;
+		memcpy(l->a.base + p, &v, sizeof(v));
+		note_pc(l, p);
+		return;
+	}
 	if (!symbol_at(l, ELF64_R_SYM(r->r_info), &s))
 		return;
-	size_t p = to + r->r_offset;
-	u64 v = s + (u64)r->r_addend;
+	v = s + (u64)r->r_addend;
 	switch (ELF64_R_TYPE(r->r_info)) {
 	case R_X86_64_PC32:
 	case R_X86_64_PLT32: v -= p; break;
-	case R_X86_64_64: v += l->uc->rx; break;
 	default: bad(l, "unknown relocation"); return;
 	}
 	memcpy(l->a.base + p, &v, width);
@@ -411,75 +443,17 @@ static bool clean_exit(struct loader *l, size_t at)
 	return false;
 }
 
-/* Bytes of a ModRM operand at p, with what follows it. */
-static size_t modrm_len(const u8 *p)
-{
-	unsigned mod = p[0] >> 6, rm = p[0] & 7;
-	size_t n = 1;
-
-	if (mod == 3)
-		return n;
-	if (rm == 4) {
-		n++;
-		if (mod == 0 && (p[1] & 7) == 5)
-			return n + 4;
-	} else if (mod == 0 && rm == 5) {
-		return n + 4; /* rip-relative */
-	}
-	return n + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-}
-
-/* Moves to integer registers other than rsp; no fp register is touched. */
-static bool moves_integer(const u8 *p, size_t *n)
-{
-	u8 rex = (p[0] & 0xf0) == 0x40 ? p[0] : 0;
-	const u8 *o = rex ? p + 1 : p;
-	unsigned reg = (o[1] >> 3 & 7) | (rex & 4 ? 8 : 0);
-	unsigned rm = (o[1] & 7) | (rex & 1 ? 8 : 0);
-
-	if (o[0] >= 0xb8 && o[0] <= 0xbf) { /* mov r, imm */
-		*n = (size_t)(o - p) + 1 + (rex & 8 ? 8 : 4);
-		return ((o[0] & 7) | (rex & 1 ? 8 : 0)) != RSP;
-	}
-	bool to_reg = o[0] == 0x8b || o[0] == 0x8d || o[0] == 0x63;
-	bool to_rm = o[0] == 0x89 || o[0] == 0x31; /* mov, xor r, r */
-	bool imm = o[0] == 0xc7 && !(o[1] & 0x38); /* mov r, imm32 */
-	if (!to_reg && (o[1] >> 6 != 3 || !(to_rm || imm)))
-		return false;
-	*n = (size_t)(o - p) + 1 + modrm_len(o + 1) + (imm ? 4 : 0);
-	return (to_reg ? reg : rm) != RSP;
-}
-
-/* fp pins: from `from` to the call at `to`, and right after it. */
-static bool clean_pair(struct loader *l, size_t from, size_t to, size_t after)
-{
-	while (from < to) {
-		size_t n;
-		if (!moves_integer(l->a.base + from, &n))
-			return false;
-		from += n;
-	}
-	return from == to && l->a.base[to] == 0xe8 && after == to + 5;
-}
-
 static void check_borders(struct loader *l)
 {
 	for (unsigned i = 1; i < l->eh->e_shnum && !l->bad; i++) {
 		const char *name = section_name(l, i);
 		u64 n = l->sh[i].sh_size;
-		size_t a, b, c;
+		size_t a;
 		if (!strcmp(name, OBJECT_MAP))
 			read_map(l, i);
 		for (u64 k = 0; !strcmp(name, OBJECT_EXITS) && k < n / 8; k++)
 			if (!label(l, i, 8 * k, &a) || !clean_exit(l, a))
 				bad(l, "a pin is touched after its exit");
-		for (u64 k = 0; !strcmp(name, OBJECT_PAIRS) && k < n / 8;
-		     k += 3)
-			if (!label(l, i, 8 * k, &a) ||
-			    !label(l, i, 8 * k + 8, &b) ||
-			    !label(l, i, 8 * k + 16, &c) ||
-			    !clean_pair(l, a, b, c))
-				bad(l, "a pin is touched around a call");
 	}
 }
 
@@ -510,6 +484,7 @@ static void entry(struct loader *l, size_t *to_code)
 	while (a->len < uc->entry - 8 && !a->full)
 		asm_u8(a, 0xcc);
 	asm_u64(a, uc->unit->node[0].ir->pc);
+	note_pc(l, a->len - sizeof(u64));
 	asm_alu_rm(a, ALU_CMP, 8, RSP, mem_vcpu(ABI_OFF(call_limit)));
 	size_t room = asm_jcc8(a, CC_AE);
 	asm_load(a, 8, RSP, mem_vcpu(ABI_OFF(call_base)));
@@ -524,11 +499,13 @@ int x86_load_unit(struct unit_code *uc)
 
 	l->a = (struct asm_buf){ .base = uc->rw, .cap = uc->cap };
 	l->links_cap = STUBS_MAX;
-	uc->nlinks = 0;
+	l->pcs_cap = 3 * STUBS_MAX;
+	uc->nlinks = uc->npcs = 0;
+	uc->pcs = arena_new(uc->arena, u32, l->pcs_cap);
 	uc->map = (struct unit_map){ 0 };
 	uc->links = arena_new(uc->arena, struct link_site, l->links_cap);
 	l->stub = arena_new(uc->arena, struct stub, STUBS_MAX);
-	if (!uc->links || !l->stub)
+	if (!uc->links || !l->stub || !uc->pcs)
 		return -ENOMEM;
 	entry(l, &to_code);
 	read_tables(l);

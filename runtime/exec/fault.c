@@ -37,8 +37,9 @@ static bool save_state(
 {
 	const struct host_backend *host = v->vm->exec->host;
 	if (tb->unit)
-		return host->context_save_unit(v->vm->guest, v, uc, tb->unit,
-		    (u32)(pc - (u64)(uintptr_t)tb->code_start), &v->abi.pc);
+		return host->context_save_unit(v->vm->guest, v, uc,
+		    &tb->unit->map, (u32)(pc - (u64)(uintptr_t)tb->code_start),
+		    &v->abi.pc);
 	host->context_save(v->vm->guest, v, uc);
 	v->abi.pc = tb_guest_pc(tb, pc);
 	return true;

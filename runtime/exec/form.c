@@ -8,16 +8,19 @@
  * compiled twice.
  *
  * A call's callee is taken in as a copy, in a context of its own, if it is
- * small and calls nothing big itself; otherwise the call stays a call.
+ * small and calls nothing big itself. A loop from which other calls are made
+ * is left to the baseline, which is as good at calls.
  * Indirect jumps may lead to any block that was looked up by its address
  * and lies near: switch tables end up there (the jump table knows them).
  */
 #include "runtime/exec/form.h"
 
+#include "runtime/exec/persist.h"
+
 #define NEST_NODES 96 /* blocks followed from the head */
 #define NEST_INSNS 900
 #define INLINE_NODES 24 /* of one callee, with its callees */
-#define INLINE_INSNS 120
+#define INLINE_INSNS 200
 #define INLINE_DEPTH 4
 #define NEAR 8192 /* bytes from an indirect jump to its targets */
 
@@ -283,6 +286,26 @@ static bool keep_loop(struct former *x)
 	return loop;
 }
 
+/* Does a call leave the loops that was made before? */
+static bool calls_out(const struct former *x)
+{
+	const struct unit *u = &x->f->unit;
+
+	for (u32 k = 0; k < u->nnodes; k++) {
+		const struct unit_node *n = &u->node[k];
+		for (u32 b = 0; b < n->ir->nblocks; b++) {
+			const struct ir_insn *i = last(n->ir, b);
+			gva_t pc;
+			if (i->op != IR_CALL || !executed(x, (gva_t)i->imm))
+				continue;
+			if (!n->callee || !const_target(n->ir, i->a, &pc) ||
+			    unit_find(u, pc, n->callee) < 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 bool form_unit(
     struct vcpu *v, gva_t head, bool all, struct arena *a, struct formed *out)
 {
@@ -296,19 +319,21 @@ bool form_unit(
 
 	u->nnodes = 0;
 	u->nctxs = 1;
+	u->movable = persist_movable(v->vm, head);
 	out->insns = out->nparts = 0;
 	if (add_node(x, head, 0) != 0)
 		return false;
 	follow(x, 0, NEST_NODES, NEST_INSNS);
 	cut_nodes(x, 0);
 	inline_calls(x, 0, u->nnodes);
-	if (!keep_loop(x))
+	if (!keep_loop(x) || (!all && calls_out(x)))
 		return false;
 	out->insns = 0;
 	for (u32 k = 0; k < u->nnodes; k++) {
 		const struct ir_region *r = u->node[k].ir;
 		out->part[out->nparts++] =
-		    (struct form_part){ r->pc, r->guest_len, x->hash[k] };
+		    (struct unit_part){ (i64)(r->pc - head), r->guest_len,
+			    x->hash[k] };
 		out->insns += r->guest_insns;
 	}
 	return true;

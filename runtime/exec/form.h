@@ -7,16 +7,9 @@
 #include "runtime/exec/internal.h"
 #include "translator/unit.h"
 
-/* Guest code that a unit was made from. */
-struct form_part {
-	gva_t pc;
-	u32 len;
-	struct code_hash hash;
-};
-
 struct formed {
 	struct unit unit;
-	struct form_part part[UNIT_MAX_NODES];
+	struct unit_part part[UNIT_MAX_NODES];
 	u32 nparts;
 	u32 insns; /* guest instructions */
 };

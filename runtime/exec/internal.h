@@ -35,6 +35,20 @@ struct code_hash {
 	u64 lo, hi;
 };
 
+/* Guest code that a unit was made from. */
+struct unit_part {
+	i64 off; /* from the unit's head */
+	u32 len;
+	struct code_hash hash;
+};
+
+/* What the code of a unit has that a block's has not. */
+struct tb_unit {
+	struct unit_map map; /* where state is when it faults */
+	struct unit_part *part;
+	u32 nparts;
+};
+
 /* A translation block. */
 struct tb {
 	gva_t pc;
@@ -53,8 +67,7 @@ struct tb {
 	struct ir_region *ir; /* for the interpreter, or NULL */
 	struct tb *_Atomic next; /* in its hash chain */
 	struct in_link *in; /* link sites that lead here */
-	/* a unit's code: where state is when it faults; NULL: a block's */
-	struct unit_map *unit;
+	struct tb_unit *unit; /* of a unit's code; NULL: a block's */
 	struct tb *owner; /* code of this block is in a unit, which dies too */
 };
 
@@ -155,8 +168,8 @@ void tb_kill(struct exec *ex, struct tb *tb);
 bool tb_published(const struct exec *ex, gva_t pc);
 /* tb, a unit's code, takes the place of the block at its pc. */
 void tb_replace(struct exec *ex, struct tb *tb);
-/* A part of a unit: dies with the guest code there, and the unit with it. */
-int tb_add_part(struct exec *ex, struct tb *part);
+/* tb, a unit that is not entered yet, dies with any of its parts. */
+int tb_add_parts(struct exec *ex, struct tb *tb);
 /* Enter tb into the jump table; lock-free. */
 void tb_publish(struct exec *ex, struct tb *tb);
 /* Entry i of the jump table jt when there is no block for it. */

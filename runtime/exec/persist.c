@@ -17,7 +17,12 @@
 
 #include "store_maker.h"
 
-enum { KEPT_HELPER = 1, KEPT_MOVABLE = 2 };
+enum { KEPT_HELPER = 1, KEPT_MOVABLE = 2, KEPT_UNIT = 4 };
+
+/* Units are kept beside the blocks of their heads, under offsets so high. */
+#define UNIT_OFF (1ull << 63)
+/* One is worth as many blocks, when it comes to saving. */
+#define UNIT_WORTH 64
 
 /*
  * Programs never run the same way twice: a process with fewer new blocks
@@ -142,8 +147,10 @@ static bool has_exclusive(const struct exec *ex, gva_t pc, u32 len)
 	return false;
 }
 
-static struct tb *take(struct exec *ex, const struct store_block *b, gva_t pc)
+static struct tb *take(
+    struct vcpu *v, const struct image *im, struct store_block *b, gva_t pc)
 {
+	struct exec *ex = v->vm->exec;
 	u64 delta = pc - b->pc;
 	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
 
@@ -166,18 +173,28 @@ static struct tb *take(struct exec *ex, const struct store_block *b, gva_t pc)
 	tb->nmap = b->nmap;
 	tb->has_helper = b->flags & KEPT_HELPER;
 	tb->kept = true;
+	if (b->flags & KEPT_UNIT && !persist_unit_read(v, im, tb, b, delta))
+		return NULL;
 	return place_code(ex, tb, b, delta) ? tb : NULL;
 }
 
+/* The unit that is entered at pc before the block there. */
 static struct tb *find_and_take(
     struct vcpu *v, const struct image *im, gva_t pc, size_t max)
 {
 	const u8 *guest = (const u8 *)(uintptr_t)(v->vm->mem_base + pc);
+	u64 off = im->off + (pc - im->start);
+	struct exec *ex = v->vm->exec;
 	struct store_block b;
+	struct tb *tb;
 
-	if (!store_find(&im->file, im->off + (pc - im->start), guest, max, &b))
+	if (ex->tier && !ex->debug.nbreaks &&
+	    store_find(&im->file, off | UNIT_OFF, guest, max, &b) &&
+	    b.flags & KEPT_UNIT && (tb = take(v, im, &b, pc)))
+		return tb;
+	if (!store_find(&im->file, off, guest, max, &b) || b.flags & KEPT_UNIT)
 		return NULL;
-	return take(v->vm->exec, &b, pc);
+	return take(v, im, &b, pc);
 }
 
 /* Container and guest memory may both be cut off under us. */
@@ -200,11 +217,13 @@ struct tb *persist_load(struct vcpu *v, struct image *im, gva_t pc, size_t max)
 		store_file_refresh(&im->file);
 		tb = find(v, im, pc, max);
 	}
-	if (!tb || tb_insert(ex, tb) != 0) {
+	if (!tb || (tb->unit && tb_add_parts(ex, tb) != 0) ||
+	    tb_insert(ex, tb) != 0) {
 		v->vm->stats.cache_misses++;
 		return NULL;
 	}
 	v->vm->stats.cache_hits++;
+	v->vm->stats.units += tb->unit != NULL;
 	return tb;
 }
 
@@ -221,26 +240,36 @@ static u8 *pristine(struct exec *ex, const struct tb *tb, u8 *to)
 		u32 rel = l->stub - (l->off + 4);
 		memcpy(to + l->off, &rel, sizeof(rel));
 	}
+	if (tb->unit)
+		persist_unit_write(tb, to);
 	return to;
+}
+
+static size_t kept_size(const struct tb *tb)
+{
+	return tb->unit ? persist_unit_size(tb) :
+			  (size_t)(tb->code_end - tb->code_start);
 }
 
 static struct store_block describe(
     struct exec *ex, const struct image *im, const struct tb *tb, u8 *code)
 {
 	return (struct store_block){
-		.off = im->off + (tb->pc - im->start),
+		.off = (im->off + (tb->pc - im->start)) |
+		    (tb->unit ? UNIT_OFF : 0),
 		.pc = tb->pc,
 		.bytes = { tb->hash.lo, tb->hash.hi },
 		.len = tb->len,
 		.insns = tb->insns,
-		.size = (u32)(tb->code_end - tb->code_start),
+		.size = (u32)kept_size(tb),
 		.entry = (u32)(tb->code - tb->code_start),
 		.phase = (u32)((uintptr_t)tb->code_start & 63),
 		.nlinks = tb->nlinks,
 		.nmap = tb->nmap,
 		.npcs = tb->npcs,
 		.flags = (tb->has_helper ? KEPT_HELPER : 0) |
-		    (persist_movable(ex->vm, tb->pc) ? KEPT_MOVABLE : 0),
+		    (persist_movable(ex->vm, tb->pc) ? KEPT_MOVABLE : 0) |
+		    (tb->unit ? KEPT_UNIT : 0),
 		.code = pristine(ex, tb, code),
 		.links = tb->links,
 		.map = tb->map,
@@ -248,9 +277,23 @@ static struct store_block describe(
 	};
 }
 
+/* All of the unit's guest code is the image's. */
+static bool unit_in(const struct image *im, const struct tb *tb)
+{
+	for (u32 i = 0; i < tb->unit->nparts; i++) {
+		gva_t at = tb->pc + (gva_t)tb->unit->part[i].off;
+		if (at < im->start || at >= im->end ||
+		    tb->unit->part[i].len > im->end - at)
+			return false;
+	}
+	return true;
+}
+
 static bool is_new(
     const struct exec *ex, const struct image *im, const struct tb *tb)
 {
+	if (tb->unit && !unit_in(im, tb))
+		return false;
 	return !tb->kept && !tb->dead && tb->len && tb->hash.lo &&
 	    tb->pc - im->start < im->end - im->start &&
 	    tb->len <= im->end - tb->pc && !has_exclusive(ex, tb->pc, tb->len);
@@ -260,16 +303,17 @@ static bool is_new(
 static void save_image(struct exec *ex, struct image *im)
 {
 	struct persist *p = ex->persist;
-	size_t n = 0, bytes = 0, ntb = ex->ntb;
+	size_t n = 0, bytes = 0, worth = 0, ntb = ex->ntb;
 
 	for (size_t i = p->saved; i < ntb; i++)
 		if (is_new(ex, im, ex->by_code[i])) {
 			const struct tb *tb = ex->by_code[i];
-			bytes += (size_t)(tb->code_end - tb->code_start);
+			bytes += kept_size(tb);
+			worth += tb->unit ? UNIT_WORTH : 1;
 			n++;
 		}
 	u64 had = im->file.nblocks;
-	bool few = had && (n < SAVE_MIN || n < had / SAVE_PART);
+	bool few = had && (worth < SAVE_MIN || worth < had / SAVE_PART);
 	if (!n || (few && !p->patient))
 		return;
 	struct store_block *b = malloc(n * sizeof(*b));

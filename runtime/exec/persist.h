@@ -45,6 +45,16 @@ static inline bool persist_movable(const struct metic_vm *vm, gva_t pc)
  * none. `max` bytes are readable from pc.
  */
 struct tb *persist_load(struct vcpu *v, struct image *im, gva_t pc, size_t max);
+/* persist_unit.c: tb's code with what else a unit has, as it is kept. */
+size_t persist_unit_size(const struct tb *tb);
+/* All but the code itself, which the caller puts at the start of `to`. */
+void persist_unit_write(const struct tb *tb, u8 *to);
+/*
+ * The other way, into tb, whose pc is set: b->size becomes that of the code.
+ * False: damaged, or the guest's code is not what it was. Under fault_guard.
+ */
+bool persist_unit_read(struct vcpu *v, const struct image *im, struct tb *tb,
+    struct store_block *b, u64 delta);
 /* New blocks go to the store. */
 void persist_save(struct exec *ex);
 /* In a forked child: what is there is the parent's to save. */

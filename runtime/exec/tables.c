@@ -112,7 +112,8 @@ static int add_to_page(struct exec *ex, struct tb *tb, u64 number)
 	return 0;
 }
 
-int tb_add_part(struct exec *ex, struct tb *tb)
+/* Whatever changes tb's guest code finds it. */
+static int watch(struct exec *ex, struct tb *tb)
 {
 	gva_t end = tb->pc + MAX(tb->len, 1);
 	for (u64 n = tb->pc / HOST_PAGE; n <= (end - 1) / HOST_PAGE; n++) {
@@ -139,10 +140,28 @@ static void enter(struct exec *ex, struct tb *tb)
 
 int tb_insert(struct exec *ex, struct tb *tb)
 {
-	int err = tb_add_part(ex, tb);
+	int err = watch(ex, tb);
 	if (!err)
 		enter(ex, tb);
 	return err;
+}
+
+int tb_add_parts(struct exec *ex, struct tb *tb)
+{
+	for (u32 k = 0; k < tb->unit->nparts; k++) {
+		const struct unit_part *p = &tb->unit->part[k];
+		struct tb *part = arena_new(&ex->meta, struct tb, 1);
+		if (!part)
+			return -ENOMEM;
+		part->pc = tb->pc + (gva_t)p->off;
+		part->len = p->len;
+		part->hash = p->hash;
+		part->owner = tb;
+		int err = watch(ex, part);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /* What led to the block leads to the unit, which is found before it. */

@@ -18,7 +18,10 @@
 
 #define TICK_NS 1000000
 #define SAMPLES_HOT 4 /* ticks at one place */
+#define SAMPLES_CALLER 8 /* ticks in what a block called */
+#define CALLERS_MAX 3 /* frames that are looked at */
 #define SAMPLES_COVERED 60 /* more of them where a unit has been made */
+#define SAMPLES_UNDER_WAY 5000 /* at the head of one being compiled */
 #define IDLE_TICKS 50 /* without guest code: look less often */
 #define REPLY_TICKS 20000 /* a compilation that takes longer has failed */
 #define RESTARTS_MAX 3
@@ -111,21 +114,17 @@ static bool register_parts(struct exec *ex, struct job *j)
 	tb->pc = j->formed.unit.node[0].ir->pc;
 	tb->len = j->formed.unit.node[0].ir->guest_len;
 	tb->insns = j->formed.insns;
-	tb->kept = true;
-	for (u32 k = 0; k < j->formed.nparts; k++) {
-		const struct form_part *p = &j->formed.part[k];
-		struct tb *part = arena_new(&ex->meta, struct tb, 1);
-		if (!part)
-			return false;
-		part->pc = p->pc;
-		part->len = p->len;
-		part->hash = p->hash;
-		part->owner = tb;
-		if (tb_add_part(ex, part) != 0)
-			return false;
-	}
+	tb->hash = j->formed.part[0].hash;
+	tb->unit = arena_new(&ex->meta, struct tb_unit, 1);
+	if (!tb->unit)
+		return false;
+	u32 n = tb->unit->nparts = j->formed.nparts;
+	tb->unit->part = arena_new(&ex->meta, struct unit_part, n);
+	if (!tb->unit->part)
+		return false;
+	memcpy(tb->unit->part, j->formed.part, n * sizeof(struct unit_part));
 	j->tb = tb;
-	return true;
+	return tb_add_parts(ex, tb) == 0;
 }
 
 /* A unit at head, or NULL. */
@@ -183,7 +182,8 @@ static void spare(struct tier *t, const struct unit *u)
 {
 	for (u32 k = 0; k < u->nnodes; k++)
 		if (!u->node[k].ctx)
-			spot_of(t, u->node[k].ir->pc)->seen = -SAMPLES_COVERED;
+			spot_of(t, u->node[k].ir->pc)->seen =
+			    k ? -SAMPLES_COVERED : -SAMPLES_UNDER_WAY;
 }
 
 static void enqueue(struct tier *t, struct job *j)
@@ -207,23 +207,37 @@ static void wait_for(struct vcpu *v, struct tier *t, u64 ended)
 	exec_enter_code(v);
 }
 
-static void consider(struct vcpu *v, int often, bool all)
+/* Does the unit have code of the block at pc, taken in as a callee's? */
+static bool has_inlined(const struct unit *u, gva_t pc)
+{
+	for (u32 k = 0; k < u->nnodes; k++)
+		if (u->node[k].ctx && u->node[k].ir->pc == pc)
+			return true;
+	return false;
+}
+
+/*
+ * v was seen at `head`, or, with `callee`, in what the block at head called.
+ */
+static void consider(
+    struct vcpu *v, gva_t head, gva_t callee, int often, bool all)
 {
 	struct tier *t = v->vm->exec->tier;
-	gva_t pc = v->abi.pc;
 
 	pthread_mutex_lock(&t->lock);
-	bool hot = !t->off && is_hot(t, pc, often);
+	bool hot = !t->off && is_hot(t, head, often);
 	u64 ended = t->ended + t->queued;
 	pthread_mutex_unlock(&t->lock);
 	if (!hot)
 		return;
-	const struct tb *is = tb_find(v->vm->exec, pc);
+	const struct tb *is = tb_find(v->vm->exec, head);
 	if (is && is->unit)
 		return;
-	struct job *j = form(v, pc, all);
-	if (!j)
+	struct job *j = form(v, head, all);
+	if (!j || (callee && !has_inlined(&j->formed.unit, callee))) {
+		job_free(j);
 		return;
+	}
 	if (dumps(t, 'U') && v->vm->cfg.log)
 		v->vm->cfg.log(v->vm->cfg.log_ctx, j->text, j->len);
 	enqueue(t, j);
@@ -231,15 +245,32 @@ static void consider(struct vcpu *v, int often, bool all)
 		wait_for(v, t, ended);
 }
 
+/*
+ * The callers, too, by the return addresses on the call stack: a short loop
+ * that is called again and again is better off as part of a longer one.
+ */
 void tier_sample(struct vcpu *v)
 {
-	if (!waits(v->vm->exec->tier))
-		consider(v, SAMPLES_HOT, false);
+	const u64 *frame = (const u64 *)(uintptr_t)v->abi.call_sp;
+	struct exec *ex = v->vm->exec;
+	gva_t pc = v->abi.pc;
+
+	if (waits(ex->tier))
+		return;
+	consider(v, pc, 0, SAMPLES_HOT, false);
+	for (int k = 0; k < CALLERS_MAX; k++, frame++) {
+		if ((u64)(uintptr_t)frame >= v->abi.call_base)
+			return;
+		const struct tb *tb = tb_by_code(ex, *frame);
+		if (!tb || tb->unit)
+			return;
+		consider(v, tb->pc, pc, SAMPLES_CALLER, false);
+	}
 }
 
 void tier_reached(struct vcpu *v)
 {
-	consider(v, 1, true);
+	consider(v, v->abi.pc, 0, 1, true);
 }
 
 /* --- the ticker ----------------------------------------------------------- */
@@ -271,24 +302,24 @@ static void get_out(struct metic_vm *vm)
 
 static bool keep_map(struct exec *ex, struct tb *tb, const struct unit_code *uc)
 {
-	struct unit_map *m = arena_new(&ex->meta, struct unit_map, 1);
+	struct unit_map *m = &tb->unit->map;
 
-	tb->links = arena_new(&ex->meta, struct link_site, uc->nlinks + 1);
-	if (!m || !tb->links)
-		return false;
 	*m = uc->map;
-	m->access = arena_new(&ex->meta, struct unit_access, m->naccess + 1);
-	m->place = arena_new(&ex->meta, struct unit_place, m->nplaces + 1);
-	if (!m->access || !m->place)
+	tb->links = arena_new(&ex->meta, struct link_site, uc->nlinks);
+	tb->pcs = arena_new(&ex->meta, u32, uc->npcs);
+	m->access = arena_new(&ex->meta, struct unit_access, m->naccess);
+	m->place = arena_new(&ex->meta, struct unit_place, m->nplaces);
+	if (!m->access || !m->place || !tb->links || !tb->pcs)
 		return false;
 	memcpy(tb->links, uc->links, uc->nlinks * sizeof(*uc->links));
+	memcpy(tb->pcs, uc->pcs, uc->npcs * sizeof(*uc->pcs));
 	if (m->naccess)
 		memcpy(
 		    m->access, uc->map.access, m->naccess * sizeof(*m->access));
 	if (m->nplaces)
 		memcpy(m->place, uc->map.place, m->nplaces * sizeof(*m->place));
 	tb->nlinks = uc->nlinks;
-	tb->unit = m;
+	tb->npcs = uc->npcs;
 	return true;
 }
 

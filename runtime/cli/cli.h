@@ -90,6 +90,8 @@ struct profiling {
 };
 /* What the options say; false: a message was printed. */
 bool profile_start(const struct options *o, struct profiling *pr);
+/* The run is over, or has not begun. */
+void profile_finish(const struct profiling *pr);
 /* metic_config.ended. */
 void profile_ended(
     const struct profiling *pr, const char *program, metic_vm *vm, bool exec);

@@ -346,6 +346,12 @@ void profile_ended(
 		report(pr);
 }
 
+void profile_finish(const struct profiling *pr)
+{
+	if (*pr->path && getpid() == pr->pid)
+		unlink(pr->path);
+}
+
 static const char *keep_absolute(const char *file)
 {
 	char cwd[PATH_MAX], *path;

@@ -516,5 +516,7 @@ int run_program(const struct options *o)
 	if (o->verbose)
 		say(&out, "metic: running %s, sysroot %s\n", c.prog,
 		    root ? root : "none");
-	return run(o, &c, &out);
+	int status = run(o, &c, &out);
+	profile_finish(&ending.profiling);
+	return status;
 }

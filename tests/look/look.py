@@ -286,6 +286,11 @@ class Profile(Case):
         self.assertIn("ticks=right interrupted=0", p["stdout"])
         self.assertGreater(self.share(p, "hot"), 0.3)
 
+    def test_not_found(self):
+        r = self.metic("run", "--profile", "/no/such")
+        self.assertEqual(r.returncode, 127)
+        self.assertEqual(os.listdir(self.dir), [])
+
     def test_killed(self):
         r = subprocess.Popen(
             [METIC, "run", "--profile=p.json", GUEST, "wait"], env=self.env,

@@ -22,34 +22,50 @@
 
 #include "runtime/mem/access.h"
 
-void exec_enter_code(struct vcpu *v)
+/* A flush is under way, perhaps: in_code is only set once it is over. */
+static __attribute__((noinline)) void enter_after_flush(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
-	for (;;) {
-		/* Before the look at `flushing`, see flush_begin. */
-		if (likely(ex->asymmetric)) {
-			atomic_store_explicit(
-			    &v->in_code, 1, memory_order_relaxed);
-			atomic_signal_fence(memory_order_seq_cst);
-		} else {
-			atomic_store(&v->in_code, 1);
-		}
-		if (!atomic_load(&ex->flushing))
-			break;
+	do {
 		atomic_store(&v->in_code, 0);
 		pthread_mutex_lock(&v->vm->lock); /* held during a flush */
 		pthread_mutex_unlock(&v->vm->lock);
+		atomic_store(&v->in_code, 1);
+	} while (atomic_load(&ex->flushing));
+}
+
+static inline void enter_code(struct vcpu *v)
+{
+	struct exec *ex = v->vm->exec;
+	/* Before the look at `flushing`, see flush_begin. */
+	if (likely(ex->asymmetric)) {
+		atomic_store_explicit(&v->in_code, 1, memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_store(&v->in_code, 1);
 	}
+	if (unlikely(atomic_load(&ex->flushing)))
+		enter_after_flush(v);
 	u64 epoch = atomic_load(&ex->epoch);
-	if (v->flush_epoch != epoch) {
+	if (unlikely(v->flush_epoch != epoch)) {
 		v->flush_epoch = epoch;
 		v->abi.call_sp = v->abi.call_base;
 	}
 }
 
-void exec_leave_code(struct vcpu *v)
+void exec_enter_code(struct vcpu *v)
+{
+	enter_code(v);
+}
+
+static inline void leave_code(struct vcpu *v)
 {
 	atomic_store_explicit(&v->in_code, 0, memory_order_release);
+}
+
+void exec_leave_code(struct vcpu *v)
+{
+	leave_code(v);
 }
 
 static bool membarrier(int cmd)
@@ -147,16 +163,21 @@ static struct tb *must_get(struct vcpu *v, gva_t pc, bool with_ir)
 	return tb;
 }
 
-enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg)
+static inline enum vm_action event(struct vcpu *v, u32 reason, u64 arg)
 {
-	exec_leave_code(v);
+	leave_code(v);
 	v->exit_reason = reason;
 	v->exit_arg = arg;
 	v->activity = reason == EXIT_SYSCALL ? VCPU_CALLS : VCPU_RUNS;
 	enum vm_action act = v->vm->hooks->event(v, reason, arg);
 	v->activity = VCPU_RUNS;
-	exec_enter_code(v);
+	enter_code(v);
 	return act;
+}
+
+enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg)
+{
+	return event(v, reason, arg);
 }
 
 void exec_request(struct vcpu *v, u32 req)
@@ -344,6 +365,26 @@ static const void *resume(struct vcpu *v)
 	}
 }
 
+/*
+ * A system call: what exec_handle_exit and resume do, without detours. The
+ * code behind it is as a rule where generated code itself would find it.
+ */
+static const void *after_call(struct vcpu *v, u64 arg)
+{
+	struct exec *ex = v->vm->exec;
+	v->exits++;
+	if (unlikely(event(v, EXIT_SYSCALL, arg) != VM_RESUME))
+		return NULL;
+	const struct vm_config *cfg = &v->vm->cfg;
+	if (likely(!asked_to_stop(v) && !wants_interp(v) && !cfg->check &&
+		!cfg->jit_wait)) {
+		const void *code = jt_code(ex, v->abi.pc);
+		if (likely(code))
+			return code;
+	}
+	return resume(v);
+}
+
 /* A link site was reached: find its target, patch it for next time. */
 static const void *link_site(struct vcpu *v, u64 rx_site)
 {
@@ -380,6 +421,7 @@ const void *exec_service(struct vcpu *v, u32 reason, u64 arg)
 		v->abi.pc = arg;
 		v->vm->stats.lookups++;
 		return resume(v);
+	case EXIT_SYSCALL: return after_call(v, arg);
 	default: return exec_handle_exit(v, reason, arg) ? resume(v) : NULL;
 	}
 }

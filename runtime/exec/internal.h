@@ -172,6 +172,16 @@ void tb_replace(struct exec *ex, struct tb *tb);
 int tb_add_parts(struct exec *ex, struct tb *tb);
 /* Enter tb into the jump table; lock-free. */
 void tb_publish(struct exec *ex, struct tb *tb);
+/* The code of the block at pc if it is in the jump table, or NULL. */
+static inline const void *jt_code(const struct exec *ex, gva_t pc)
+{
+	const i64 *e = &ex->jt[(pc >> 1) & (ABI_JT_SIZE - 1)];
+	const u8 *code =
+	    (const u8 *)ex->jt + __atomic_load_n(e, __ATOMIC_ACQUIRE);
+	gva_t of;
+	memcpy(&of, code - sizeof(of), sizeof(of));
+	return of == pc ? code : NULL;
+}
 /* Entry i of the jump table jt when there is no block for it. */
 i64 jt_empty(const struct exec *ex, const i64 *jt, size_t i);
 void tb_link(struct exec *ex, struct tb *from, u32 site, struct tb *to);

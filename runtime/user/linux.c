@@ -114,20 +114,14 @@ static void fetch_fault(struct linux_task *t, gva_t addr)
 	signal_fault(t, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, addr);
 }
 
-enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
+/* All exits but system calls. */
+static __attribute__((noinline)) enum vm_action trap(
+    struct linux_task *t, u32 reason, u64 arg)
 {
-	struct linux_task *t = v->task;
-	enum vm_action go = VM_RESUME;
+	struct vcpu *v = t->v;
 
 	switch (reason) {
-	case EXIT_SYSCALL:
-		atomic_store_explicit(
-		    &t->debug.in_call, true, memory_order_release);
-		do_syscall(t);
-		atomic_store_explicit(
-		    &t->debug.in_call, false, memory_order_release);
-		break;
-	case EXIT_DEBUG: go = debug_stopped(&t->debug, arg); break;
+	case EXIT_DEBUG: return debug_stopped(&t->debug, arg);
 	case EXIT_ILLEGAL:
 		signal_fault(t, SIGILL, ILL_ILLOPC, v->abi.pc);
 		break;
@@ -149,6 +143,20 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 		break;
 	default: break;
 	}
+	return VM_RESUME;
+}
+
+/* Is there anything to do before the guest goes on? */
+static inline bool wanted(const struct linux_task *t)
+{
+	return t->pending || t->self_sig || t->restart || t->suspended ||
+	    t->ptrace.attention || t->debug.hold || t->leaving || t->p->ending;
+}
+
+/* Signals, tracers, the end: before the guest goes on. */
+static __attribute__((noinline)) enum vm_action attend(
+    struct linux_task *t, enum vm_action go)
+{
 	if (unlikely(t->ptrace.attention))
 		ptrace_attend(t);
 	if (t->pending || t->self_sig || t->restart || t->suspended)
@@ -163,6 +171,23 @@ enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
 	/* From here on this is not a guest thread any more. */
 	signal_host_close();
 	return VM_LEAVE;
+}
+
+enum vm_action linux_event(struct vcpu *v, u32 reason, u64 arg)
+{
+	struct linux_task *t = v->task;
+	enum vm_action go = VM_RESUME;
+
+	if (likely(reason == EXIT_SYSCALL)) {
+		atomic_store_explicit(
+		    &t->debug.in_call, true, memory_order_release);
+		do_syscall(t);
+		atomic_store_explicit(
+		    &t->debug.in_call, false, memory_order_release);
+	} else {
+		go = trap(t, reason, arg);
+	}
+	return likely(!wanted(t)) ? go : attend(t, go);
 }
 
 /* --- tasks --------------------------------------------------------------- */

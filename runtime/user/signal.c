@@ -85,12 +85,6 @@ u64 signal_host_close(void)
 	return old;
 }
 
-void signal_sync_mask(struct linux_task *t)
-{
-	if (t->host_mask != signal_host_mask(t->sigmask))
-		signal_host_set(t->sigmask);
-}
-
 void signal_set_mask(struct linux_task *t, u64 mask)
 {
 	t->sigmask = mask & ~UNBLOCKABLE;

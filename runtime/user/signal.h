@@ -49,7 +49,11 @@ void signal_host_open(u64 mask);
 /* Set t's guest mask and the host's with it. Called on t's thread. */
 void signal_set_mask(struct linux_task *t, u64 mask);
 /* Make the host's mask t's guest mask, if it is not. */
-void signal_sync_mask(struct linux_task *t);
+static inline void signal_sync_mask(struct linux_task *t)
+{
+	if (unlikely(t->host_mask != (t->sigmask & ~SIGNAL_NEVER_BLOCKED)))
+		signal_host_set(t->sigmask);
+}
 /*
  * Give a signal back to the kernel, to come again when it is unblocked. What
  * then comes (not through metic's handler) needs signal_code_restore, which

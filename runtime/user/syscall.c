@@ -164,8 +164,13 @@ static __attribute__((noinline)) i64 watched(
 
 i64 syscall_dispatch(struct linux_task *t, u64 nr, const u64 a[6])
 {
-	const struct syscall_row *row = t->p->abi->syscall(nr);
+	const struct linux_abi *abi = t->p->abi;
+	const struct syscall_row *row;
 
+	if (likely(abi->syscall == syscall_generic))
+		row = nr < TABLE_SIZE ? &generic_table[nr] : NULL;
+	else
+		row = abi->syscall(nr);
 	/* A handler's mask counts from now on, see signal.c. */
 	if (!row || row->fn != sys_rt_sigreturn)
 		signal_sync_mask(t);

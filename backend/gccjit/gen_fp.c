@@ -73,21 +73,26 @@ static i64 nan_bits(u8 ty)
 	return ty == IR_F32 ? 0x7fc00000 : 0x7ff8000000000000;
 }
 
-/* The canonical NaN; by asm, so that GCC makes no arithmetic of a branch. */
+/*
+ * The canonical NaN: ones, shifted left until exponent and sign are left, and
+ * right by one. By asm, so that GCC makes no arithmetic of a branch, nor goes
+ * through an integer register.
+ */
 static void set_nan(struct gen *g, u8 ty, lval to)
 {
+	bool wide = ty == IR_F64;
 	const char *text = g->f.avx ?
-	    (ty == IR_F32 ? "vmovd %k1, %0" : "vmovq %1, %0") :
-	    (ty == IR_F32 ? "movd %k1, %0" : "movq %1, %0");
-	lval bits = gen_local(g, g->type[IR_I64], "nan");
-
-	gen_assign(g, bits, gen_num(g, g->type[IR_I64], nan_bits(ty)));
+	    (wide ? "vpcmpeqd %0, %0, %0; vpsllq $52, %0, %0; "
+		    "vpsrlq $1, %0, %0" :
+		    "vpcmpeqd %0, %0, %0; vpslld $23, %0, %0; "
+		    "vpsrld $1, %0, %0") :
+	    (wide ? "pcmpeqd %0, %0; psllq $52, %0; psrlq $1, %0" :
+		    "pcmpeqd %0, %0; pslld $23, %0; psrld $1, %0");
 	gcc_jit_extended_asm *a =
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+
 	gcc_jit_extended_asm_set_volatile_flag(a, 1);
 	gcc_jit_extended_asm_add_output_operand(a, NULL, "=x", to);
-	gcc_jit_extended_asm_add_input_operand(
-	    a, NULL, "r", gcc_jit_lvalue_as_rvalue(bits));
 }
 
 rval gen_canonical(struct gen *g, u8 ty, rval v)

@@ -46,35 +46,41 @@ static void note_operands(struct gen *g, gcc_jit_extended_asm *a)
 	}
 }
 
-/* i->a + i->imm, for a "p" operand: GCC makes an addressing mode of it. */
-static rval address(struct gen *g, const struct ir_insn *i)
+/*
+ * The address operand: without displacement "p", of which GCC makes an
+ * addressing mode; with one a register, and the displacement in the text, for
+ * GCC would keep the sum in a register if it is wanted twice.
+ */
+static void add_address(
+    gcc_jit_extended_asm *a, const struct ir_insn *i, lval at)
 {
-	gcc_jit_type *t = g->type[IR_I64];
-	rval a = g->val[i->a];
-
-	if (i->imm)
-		a = gen_bin(
-		    g, GCC_JIT_BINARY_OP_PLUS, t, a, gen_num(g, t, i->imm));
-	lval v = gen_local(g, t, "a");
-	gen_assign(g, v, a);
-	return gcc_jit_lvalue_as_rvalue(v);
+	gcc_jit_extended_asm_add_input_operand(
+	    a, NULL, i->imm ? "r" : "p", gcc_jit_lvalue_as_rvalue(at));
 }
 
-/* The load's template and how its result is named in it. */
+static lval gen_address(struct gen *g, const struct ir_insn *i)
+{
+	lval v = gen_local(g, g->type[IR_I64], "a");
+
+	gen_assign(g, v, g->val[i->a]);
+	return v;
+}
+
+/* The name of an access of this width; %A stands for the address. */
 static const char *load_form(struct gen *g, const struct ir_insn *i)
 {
-	static const char *const zero[] = { "movzbl %a1, %k0",
-		"movzwl %a1, %k0", "movl %a1, %k0", "movq %a1, %q0" };
-	static const char *const sign64[] = { "movsbq %a1, %q0",
-		"movswq %a1, %q0", "movslq %a1, %q0", "movq %a1, %q0" };
-	static const char *const sign32[] = { "movsbl %a1, %k0",
-		"movswl %a1, %k0", "movl %a1, %k0", "movl %a1, %k0" };
+	static const char *const zero[] = { "movzbl %A, %k0", "movzwl %A, %k0",
+		"movl %A, %k0", "movq %A, %q0" };
+	static const char *const sign64[] = { "movsbq %A, %q0",
+		"movswq %A, %q0", "movslq %A, %q0", "movq %A, %q0" };
+	static const char *const sign32[] = { "movsbl %A, %k0",
+		"movswl %A, %k0", "movl %A, %k0", "movl %A, %k0" };
 	unsigned n = MEM_LOG2(i->aux);
 
 	if (i->type == IR_F64)
-		return g->f.avx ? "vmovsd %a1, %0" : "movsd %a1, %0";
+		return g->f.avx ? "vmovsd %A, %0" : "movsd %A, %0";
 	if (i->type == IR_F32)
-		return g->f.avx ? "vmovss %a1, %0" : "movss %a1, %0";
+		return g->f.avx ? "vmovss %A, %0" : "movss %A, %0";
 	if (!(i->aux & MEM_SIGNED))
 		return zero[n];
 	return i->type == IR_I64 ? sign64[n] : sign32[n];
@@ -82,26 +88,36 @@ static const char *load_form(struct gen *g, const struct ir_insn *i)
 
 static const char *store_form(struct gen *g, const struct ir_insn *i)
 {
-	static const char *const form[] = { "movb %b1, %a0", "movw %w1, %a0",
-		"movl %k1, %a0", "movq %1, %a0" };
+	static const char *const form[] = { "movb %b1, %A", "movw %w1, %A",
+		"movl %k1, %A", "movq %1, %A" };
 
 	if (i->type == IR_F64)
-		return g->f.avx ? "vmovsd %1, %a0" : "movsd %1, %a0";
+		return g->f.avx ? "vmovsd %1, %A" : "movsd %1, %A";
 	if (i->type == IR_F32)
-		return g->f.avx ? "vmovss %1, %a0" : "movss %1, %a0";
+		return g->f.avx ? "vmovss %1, %A" : "movss %1, %A";
 	return form[MEM_LOG2(i->aux)];
 }
 
-static gcc_jit_extended_asm *access(struct gen *g, const char *form)
+/* The statement: operand `at` is the address, operand 2 the first noted. */
+static gcc_jit_extended_asm *access(
+    struct gen *g, const struct ir_insn *i, const char *form, unsigned at)
 {
 	char text[1024];
-	size_t n = (size_t)snprintf(text, sizeof(text), "1:\t%s", form);
+	const char *a = strstr(form, "%A");
+	size_t n = (size_t)snprintf(
+	    text, sizeof(text), "1:\t%.*s", (int)(a - form), form);
 
+	if (i->imm)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "%lld(%%%u)%s", (long long)i->imm, at, a + 2);
+	else
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "%%a%u%s", at, a + 2);
 	note(g, text, n, sizeof(text), 2);
-	gcc_jit_extended_asm *a =
+	gcc_jit_extended_asm *s =
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
-	gcc_jit_extended_asm_set_volatile_flag(a, 1);
-	return a;
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	return s;
 }
 
 static bool is_fp(u8 ty)
@@ -112,13 +128,13 @@ static bool is_fp(u8 ty)
 static void load(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
-	rval at = address(g, i);
 	lval to = gen_local(g, g->type[i->type], "l");
-	gcc_jit_extended_asm *a = access(g, load_form(g, i));
+	lval at = gen_address(g, i);
+	gcc_jit_extended_asm *a = access(g, i, load_form(g, i), 1);
 
 	gcc_jit_extended_asm_add_output_operand(
 	    a, NULL, is_fp(i->type) ? "=x" : "=r", to);
-	gcc_jit_extended_asm_add_input_operand(a, NULL, "p", at);
+	add_address(a, i, at);
 	note_operands(g, a);
 	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 }
@@ -126,13 +142,12 @@ static void load(struct gen *g, ir_ref ref)
 static void store(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
-	rval at = address(g, i);
 	rval v = gen_seen(g, i->b);
+	lval at = gen_address(g, i);
 	const char *c = is_fp(i->type) ? "x" : MEM_LOG2(i->aux) ? "re" : "qe";
+	gcc_jit_extended_asm *a = access(g, i, store_form(g, i), 0);
 
-	/* an operand is a plain variable or a number */
-	gcc_jit_extended_asm *a = access(g, store_form(g, i));
-	gcc_jit_extended_asm_add_input_operand(a, NULL, "p", at);
+	add_address(a, i, at);
 	gcc_jit_extended_asm_add_input_operand(a, NULL, c, v);
 	note_operands(g, a);
 }

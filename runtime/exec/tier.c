@@ -492,8 +492,8 @@ int tier_new(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
 
-	if (cfg->tier != TIER_OPTIMIZING || !ex->host || !ex->host->load_unit ||
-	    !cfg->jitd || cfg->check || cfg->count || ex->vm->as != AS_IDENTITY)
+	if (!ex->host || !ex->host->load_unit || !cfg->jitd || cfg->check ||
+	    cfg->count || ex->vm->as != AS_IDENTITY)
 		return 0;
 	struct tier *t = calloc(1, sizeof(*t));
 	if (!t)

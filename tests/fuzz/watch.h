@@ -29,7 +29,7 @@ struct fz_cases {
 
 /*
  * A fuzzer's main: the common options and --first N, the number of the first
- * case. A case that takes half a minute hangs.
+ * case. A case that takes two minutes hangs.
  */
 int fz_watch_main(int argc, char **argv, const struct fz_cases *c);
 

@@ -24,13 +24,15 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define DIR_MISC "/proc/sys/fs/binfmt_misc"
 #define ENTRY "metic-riscv64"
 #define FLAGS "OCPF"
-#define PERSISTENT "/etc/binfmt.d/" ENTRY ".conf" /* systemd-binfmt(8) */
+#define PERSISTENT_DIR "/etc/binfmt.d" /* systemd-binfmt(8) */
+#define PERSISTENT PERSISTENT_DIR "/" ENTRY ".conf"
 #define INTERPRETER_MAX 127 /* of the kernel */
 #define KEEPS_ARGV0 1 /* AT_FLAGS_PRESERVE_ARGV0 */
 #define HEADER 20 /* bytes of an ELF file up to and with e_machine */
@@ -248,6 +250,7 @@ static int register_self(bool replace, char *line, size_t size)
 
 static int write_persistent(const char *line)
 {
+	mkdir(PERSISTENT_DIR, 0755); /* there, as a rule */
 	FILE *f = fopen(PERSISTENT, "we");
 	if (!f)
 		return fail(PERSISTENT, errno);

@@ -242,6 +242,22 @@ static int run_native(struct linux_task *t, const char *host,
 	return r;
 }
 
+/*
+ * Only the kernel gives a setuid program its rights, and only where it runs
+ * guest programs itself (metic binfmt). In a sysroot they are not given: what
+ * such a program trusts would be chosen by who starts it.
+ */
+static bool gains_rights(const char *host)
+{
+	const mode_t by_group = S_ISGID | S_IXGRP;
+	struct stat st;
+
+	return stat(host, &st) == 0 &&
+	    (((st.st_mode & S_ISUID) && st.st_uid != geteuid()) ||
+		((st.st_mode & by_group) == by_group &&
+		    st.st_gid != getegid()));
+}
+
 /* The new metic sees only `host`; the guest said `fn`, which may be NULL. */
 static int pass_name(
     struct linux_task *t, const char *host, const char *fn, struct strvec *envp)
@@ -273,6 +289,11 @@ static int run_program(struct linux_task *t, const char *host, const char *fn,
 		return run_native(t, host, argv, envp);
 	if (!p->cfg.rerun) /* the host may know how: binfmt_misc */
 		return host_execve(t, host, argv->s, envp->s);
+	if (!p->cfg.sysroot && !t->seccomp && gains_rights(host)) {
+		int err = run_native(t, host, argv, envp);
+		if (err != -ENOEXEC)
+			return err;
+	}
 	bool debugged = gdb_exec(t, gdb, sizeof(gdb));
 	int r = limits_pass_on(p, limits) ?
 	    strvec_copy(&t->exec_arena, envp, limits) :

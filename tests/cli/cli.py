@@ -336,6 +336,21 @@ class Binfmt(unittest.TestCase):
         self.assertIn("metic-riscv64", words)
         self.assertNotIn("other", words)
 
+    def test_persistent(self):
+        """What is written for systemd-binfmt registers metic again."""
+        if os.geteuid() != 0:
+            self.skipTest("not root")
+        r = metic("binfmt", "--user", "--", "sh", "-ec",
+                  'mount -t tmpfs tmpfs /etc; "$1" binfmt remove;'
+                  '"$1" binfmt install --persistent;'
+                  'grep -v "^#" /etc/binfmt.d/*.conf > /etc/line;'
+                  '"$1" binfmt remove; ls /etc/binfmt.d;'
+                  '! "$2" 1 2> /etc/null; cd /proc/sys/fs/binfmt_misc;'
+                  'cat /etc/line > register; "$2" 5',
+                  "sh", METIC, GUEST)
+        self.assertEqual((r.returncode, r.stderr), (5, ""), r)
+        self.assertEqual(len(r.stdout.splitlines()), 1, r)
+
     def test_chroot(self):
         """Only the program is there: metic comes from outside (F)."""
         if not is_static():
@@ -369,6 +384,27 @@ class Binfmt(unittest.TestCase):
                       copy, env={"METIC_SYSROOT": "/no/such"})
             self.assertEqual(r.returncode, 2, r)
             self.assertIn("secure=1 euid=0", r.stdout)
+            # started by a guest, which can read it or not
+            plain = os.path.join(d, "plain")
+            shutil.copy(GUEST, plain)
+            os.chmod(plain, 0o755)
+            script = ('setpriv --reuid 1000 --regid 1000 --clear-groups '
+                      '"$1" exec "$2" 3')
+            for mode in (0o4711, 0o4755):
+                os.chmod(copy, mode)
+                r = metic("binfmt", "--user", "--", "sh", "-c", script, "sh",
+                          plain, copy, env={"METIC_SYSROOT": "/"})
+                self.assertEqual(r.returncode, 3, r)
+                self.assertIn("secure=0 euid=1000", r.stdout)
+                self.assertIn("secure=1 euid=0", r.stdout)
+            # without binfmt_misc it runs, without rights
+            r = subprocess.run(
+                ["setpriv", "--reuid", "1000", "--regid", "1000",
+                 "--clear-groups", METIC, "run", "-L", "/", plain, "exec",
+                 copy, "4"], capture_output=True, text=True, timeout=60,
+                env={"METIC_CACHE_DIR": "/no/such"})
+            self.assertEqual(r.returncode, 4, r)
+            self.assertNotIn("euid=0", r.stdout)
 
 
 class Loud(unittest.TextTestResult):

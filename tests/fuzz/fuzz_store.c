@@ -45,7 +45,6 @@ struct fuzz {
 	struct st_guest program;
 	char run_cache[80], run_path[PATH_MAX];
 	struct st_image run_image;
-	u64 run_blocks;
 };
 
 #define BAD(s, ...) snprintf((s)->bad, sizeof((s)->bad), __VA_ARGS__)
@@ -393,7 +392,6 @@ static bool make_program(struct fuzz *f)
 			&f->program, f->run_cache, false, NULL, -1, &r) ||
 		    !r.ended || r.value != f->program.want)
 			return false;
-	f->run_blocks = r.hits;
 	return slurp(f->run_path, &f->run_image) && r.hits > 24 && !r.blocks;
 }
 

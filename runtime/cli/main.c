@@ -19,11 +19,10 @@ static void show_version(void)
 
 static void show_usage(FILE *f)
 {
-	fputs("usage: metic run [OPTIONS] PROGRAM [ARGUMENTS]\n"
-	      "       metic check [OPTIONS] PROGRAM [ARGUMENTS]\n"
+	fputs("usage: metic run | check [OPTIONS] PROGRAM [ARGUMENTS]\n"
 	      "       metic explain [OPTIONS] PROGRAM FUNCTION | ADDRESS\n"
 	      "       metic binfmt install | remove | status | --user\n"
-	      "       metic cache stat | ls | verify | gc | clear\n"
+	      "       metic cache stat | ls | verify | gc | clear | warm\n"
 	      "       metic --version | --help\n",
 	    f);
 }

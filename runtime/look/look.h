@@ -48,13 +48,14 @@ void look_free(struct exec *ex);
 
 /* All need exec.lock. New code is there. */
 void look_code(struct exec *ex, const struct look_code *c);
-/* A translation block is there. */
+/* The code of a translation block or a unit is there. */
 static inline void look_tb(struct exec *ex, const struct tb *tb)
 {
 	if (likely(!ex->look))
 		return;
 	look_code(ex,
-	    &(struct look_code){ LOOK_BASELINE, tb->pc, tb->code_start,
+	    &(struct look_code){ tb->unit ? LOOK_OPTIMIZED : LOOK_BASELINE,
+		tb->pc, tb->code_start,
 		(size_t)(tb->code_end - tb->code_start) });
 }
 /* All code is gone. */

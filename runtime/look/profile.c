@@ -208,7 +208,9 @@ static bool where_of(const struct vcpu *v, u64 pc, struct sample *s)
 	if (!ex->host || !cache_contains(ex, pc))
 		return false;
 	const struct tb *tb = tb_by_code(ex, pc);
-	s->where = tb ? LOOK_IN_BASELINE : LOOK_IN_METIC; /* thunks */
+	s->where = !tb ? LOOK_IN_METIC : /* thunks */
+	    tb->unit ? LOOK_IN_OPTIMIZED :
+		       LOOK_IN_BASELINE;
 	if (tb)
 		push(s, tb->pc);
 	return true;

@@ -195,8 +195,9 @@ class Perf(Case):
                          "--no-demangle").stdout
 
     def share(self, text, name):
+        mark = r"(?:\+0x\w+)?(?: \[optimized\])?"
         return sum(float(p) for p in re.findall(
-            rf"(?m)^ *([\d.]+)%.*\[\.\] {name}(?:\+0x\w+)? *$", text))
+            rf"(?m)^ *([\d.]+)%.*\[\.\] {name}{mark} *$", text))
 
     def test_map(self):
         self.record(METIC, "run", "--perf-map", GUEST, "burn")
@@ -244,7 +245,8 @@ class Profile(Case):
         self.assertGreater(self.share(p, "outer", "total_ns"), 0.8)
         self.assertGreater(self.share(p, "main", "total_ns"), 0.8)
         self.assertLess(self.share(p, "main"), 0.1)
-        self.assertGreater(p["where"]["baseline"], 0.7 * p["ns"])
+        self.assertGreater(p["where"]["baseline"] + p["where"]["optimized"],
+                           0.7 * p["ns"])
         top = p["blocks"][0]
         self.assertRegex(top["block"], r"^hot\+0x")
         self.assertEqual(sum(top["mix"].values()), top["insns"])
@@ -258,7 +260,8 @@ class Profile(Case):
         self.assertRegex(r.stderr, r"metic: profile of \S+: 0\.\d+ s of CPU")
         self.assertRegex(r.stderr, r"(?m)^ *[\d.]+%  baseline$")
         self.assertRegex(r.stderr, r"(?m)^ *[\d.]+% +[\d.]+%  hot \(")
-        self.assertRegex(r.stderr, r"hot\+0x\w+ \(.*baseline: \d+ instr")
+        self.assertRegex(r.stderr, r"hot\+0x\w+ \(.*(baseline|optimized): "
+                                   r"\d+ instr")
 
     def test_interpreter(self):
         r = self.metic("run", "--tier", "interp", "--profile=p.json", GUEST,
@@ -267,6 +270,16 @@ class Profile(Case):
         p = json.loads(self.read("p.json"))
         self.assertGreater(p["where"]["interpreter"], 0.6 * p["ns"])
         self.assertEqual(p["where"]["baseline"], 0)
+
+    def test_optimized(self):
+        r = self.metic("run", "--tier", "optimizing", "--no-cache",
+                       "--profile=p.json", GUEST, "burn", "2000")
+        p = json.loads(self.read("p.json")) if not r.returncode else None
+        if not p or not p["where"]["optimized"]:
+            self.skipTest("the optimizing tier is not there, or too late")
+        self.assertGreater(self.share(p, "hot"), 0.5)
+        self.assertTrue([b for b in p["blocks"] if b["where"] == "optimized"
+                         and b["block"].startswith("hot")])
 
     def test_forked(self):
         p = self.profile("fork")
@@ -330,9 +343,8 @@ class Profile(Case):
     def test_stats(self):
         r = self.metic("run", "--stats", "--json", GUEST, "burn")
         s = json.loads(r.stderr)
-        self.assertGreater(s["baseline_ns"], 200e6)
+        self.assertGreater(s["baseline_ns"] + s["optimized_ns"], 200e6)
         self.assertGreater(s["translate_ns"], 0)
-        self.assertEqual(s["optimized_ns"], 0)
         r = self.metic("run", "--stats", "--json", GUEST, "burn")
         self.assertGreater(json.loads(r.stderr)["cache_load_ns"], 0)
 

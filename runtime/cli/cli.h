@@ -105,6 +105,9 @@ void explain_help(FILE *f);
  * the program as it was given, or NULL.
  */
 const char *self_path(const char *prog, char *buf, size_t n);
+/* Path of metic-jitd, or NULL; `self` is that of this program or NULL; buf has
+   PATH_MAX bytes. */
+const char *choose_jitd(const struct options *o, const char *self, char *buf);
 bool is_dir(const char *path);
 
 /* True if metic was started by a name of qemu-user's for our guest. */

@@ -32,7 +32,8 @@ static void print(void *ctx, const char *text, size_t n)
 
 int explain_program(const struct options *o)
 {
-	char found[PATH_MAX], why[PATH_MAX + 256] = "";
+	char found[PATH_MAX], self[PATH_MAX], jitd[PATH_MAX];
+	char why[PATH_MAX + 256] = "";
 	char *const argv[] = { o->args[0], NULL };
 	struct metic_config c = METIC_CONFIG_INIT;
 	metic_vm *vm;
@@ -48,6 +49,9 @@ int explain_program(const struct options *o)
 	c.sysroot = choose_sysroot(o);
 	c.prog = find_program(o, c.sysroot, found);
 	c.argv = argv;
+	c.jitd =
+	    choose_jitd(o, self_path(o->args[0], self, sizeof(self)), jitd);
+	c.jit_wait = true;
 	enum metic_error e = metic_create(&c, &vm);
 	if (e)
 		return status_of_error(o, e, c.prog, why);

@@ -131,8 +131,7 @@ const char *self_path(const char *prog, char *buf, size_t n)
  * The compiling process: as asked for, else beside this program, installed
  * or in the folder that it was built in; NULL: there is none.
  */
-static const char *choose_jitd(
-    const struct options *o, const char *self, char buf[PATH_MAX])
+const char *choose_jitd(const struct options *o, const char *self, char *buf)
 {
 	static const char *const place[] = { "metic-jitd",
 		"../libexec/metic-jitd", "../../backend/gccjit/metic-jitd" };

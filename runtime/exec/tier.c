@@ -268,6 +268,26 @@ void tier_sample(struct vcpu *v)
 	}
 }
 
+struct tb *tier_compile(struct vcpu *v, gva_t head)
+{
+	struct exec *ex = v->vm->exec;
+	struct tier *t = ex->tier;
+	struct job *j = t && !t->off ? form(v, head, true) : NULL;
+
+	if (!j)
+		return NULL;
+	tier_start(ex);
+	pthread_mutex_lock(&t->lock);
+	u64 ended = t->ended + t->queued + (t->sent != NULL);
+	pthread_mutex_unlock(&t->lock);
+	enqueue(t, j);
+	exec_enter_code(v);
+	wait_for(v, t, ended);
+	struct tb *tb = tb_find(ex, head);
+	exec_leave_code(v);
+	return tb && tb->unit ? tb : NULL;
+}
+
 void tier_reached(struct vcpu *v)
 {
 	consider(v, v->abi.pc, 0, 1, true);

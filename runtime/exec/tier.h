@@ -22,6 +22,11 @@ void tier_start(struct exec *ex);
 void tier_sample(struct vcpu *v);
 /* cfg.jit_wait: v is about to run the block at abi.pc for the first time. */
 void tier_reached(struct vcpu *v);
+/*
+ * The unit at head, compiled now, whatever the configuration says; NULL:
+ * there is none. v is outside generated code, and not in_code.
+ */
+struct tb *tier_compile(struct vcpu *v, gva_t head);
 /* A block was looked up; for children, see there. */
 void tier_poke(struct exec *ex);
 /* In a forked child: there is no ticker, nothing is under way. */

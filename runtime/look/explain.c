@@ -10,7 +10,11 @@
 
 #include <stdlib.h>
 
+#include "runtime/exec/tier.h"
+
 #define BLOCKS_MAX 4096
+/* A unit with code that is farther apart is shown by its head. */
+#define MAX_SPAN 65536
 
 struct found {
 	struct tb *tb[BLOCKS_MAX];
@@ -95,6 +99,62 @@ static void show_pins(struct explain *x)
 	fputc('\n', x->out);
 }
 
+/* The accesses of a unit are what is known of its host code's guest pcs. */
+static void explain_unit(struct explain *x, const struct tb *tb)
+{
+	const struct unit_map *m = &tb->unit->map;
+	gva_t lo = tb->pc, hi = tb->pc + tb->len;
+	struct pc_map *map = calloc(m->naccess + 1, sizeof(*map));
+	u32 n = 0;
+
+	for (u32 i = 0; i < tb->unit->nparts; i++) {
+		const struct unit_part *p = &tb->unit->part[i];
+		lo = MIN(lo, tb->pc + (gva_t)p->off);
+		hi = MAX(hi, tb->pc + (gva_t)p->off + p->len);
+	}
+	for (u32 i = 0; map && i < m->naccess; i++)
+		map[n++] = (struct pc_map){ m->access[i].off,
+			(u32)(m->access[i].pc - lo) };
+	const struct explained e = {
+		.tier = "optimizing",
+		.pc = lo,
+		.len = hi - lo < MAX_SPAN ? (u32)(hi - lo) : tb->len,
+		.code = tb->code_start,
+		.entry = (u32)(tb->code - tb->code_start),
+		.size = (u32)(tb->code_end - tb->code_start),
+		.map = map,
+		.nmap = n,
+		.links = tb->links,
+		.nlinks = tb->nlinks,
+	};
+	explain_code(x, &e);
+	free(map);
+}
+
+static bool covers(const struct tb *unit, gva_t pc)
+{
+	for (u32 i = 0; unit && i < unit->unit->nparts; i++)
+		if (unit->pc + (gva_t)unit->unit->part[i].off == pc)
+			return true;
+	return false;
+}
+
+/* The loops of the blocks, each where it is met first. */
+static void explain_units(struct explain *x, const struct found *f)
+{
+	const struct tb *unit = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (covers(unit, f->tb[i]->pc))
+			continue;
+		struct tb *tb = tier_compile(x->vm->vcpus, f->tb[i]->pc);
+		if (!tb)
+			continue;
+		unit = tb;
+		explain_unit(x, tb);
+	}
+}
+
 int explain_range(struct explain *x, gva_t lo, gva_t hi)
 {
 	struct found *f = calloc(1, sizeof(*f));
@@ -129,7 +189,7 @@ int explain_range(struct explain *x, gva_t lo, gva_t hi)
 		};
 		explain_code(x, &e);
 	}
-	/* Regions of an optimizing tier that touch [lo, hi) come here. */
+	explain_units(x, f);
 	free(f);
 	return err;
 }

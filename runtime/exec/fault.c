@@ -36,10 +36,15 @@ static bool save_state(
     struct vcpu *v, const struct tb *tb, const void *uc, u64 pc)
 {
 	const struct host_backend *host = v->vm->exec->host;
-	if (tb->unit)
-		return host->context_save_unit(v->vm->guest, v, uc,
-		    &tb->unit->map, (u32)(pc - (u64)(uintptr_t)tb->code_start),
-		    &v->abi.pc);
+	if (tb->unit) {
+		u64 off = pc - (u64)(uintptr_t)tb->code_start;
+		if (!host->context_save_unit(v->vm->guest, v, uc,
+			&tb->unit->map, (u32)off, &v->abi.pc))
+			return false;
+		/* its frame lies on the call stack: begin a new one */
+		host->context_restart_stack(uc, v);
+		return true;
+	}
 	host->context_save(v->vm->guest, v, uc);
 	v->abi.pc = tb_guest_pc(tb, pc);
 	return true;

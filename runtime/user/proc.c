@@ -356,12 +356,21 @@ static void note_memory(
 		atomic_store(&t->p->mem_open, true);
 }
 
+/* Is it the path of a directory? Then the kernel says that ours are none. */
+static bool wants_folder(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 1 &&
+	    (path[n - 1] == '/' || (path[n - 1] == '.' && path[n - 2] == '/'));
+}
+
 int proc_open(struct linux_task *t, int dirfd, const char *path, int flags)
 {
 	char abs[PATH_MAX];
 	struct proc_name n;
 
-	if (!proc_absolute(dirfd, path, abs))
+	if (wants_folder(path) || !proc_absolute(dirfd, path, abs))
 		return PROC_NOT_OURS;
 	if (!strcmp(abs, "/proc/cpuinfo"))
 		return open_cpuinfo(t, flags);
@@ -389,7 +398,8 @@ int proc_follow(struct linux_task *t, int dirfd, const char *path,
 		return PROC_NOT_OURS;
 	if (proc_hides(t, &n))
 		return -ENOENT;
-	if (strcmp(n.file, "exe") != 0 || (flags & PATH_NOFOLLOW))
+	if (strcmp(n.file, "exe") != 0 || (flags & PATH_NOFOLLOW) ||
+	    wants_folder(path))
 		return PROC_NOT_OURS;
 	return proc_peer_exe(t, &n, out, NULL);
 }
@@ -404,7 +414,7 @@ i64 proc_readlink(
 		return PROC_NOT_OURS;
 	if (proc_hides(t, &n))
 		return -ENOENT;
-	if (strcmp(n.file, "exe") != 0)
+	if (strcmp(n.file, "exe") != 0 || wants_folder(path))
 		return PROC_NOT_OURS;
 	int r = proc_peer_exe(t, &n, host, text);
 	return r < 0 ? r : (i64)strlen(text);

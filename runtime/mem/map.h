@@ -22,6 +22,8 @@ struct map_range {
 	u8 prot; /* MAP_PROT_* */
 	bool shared;
 	bool was_writable; /* since it was mapped: its code may change */
+	bool grows; /* downwards, when it is touched there */
+	bool no_exec; /* of a file that may not be executed where it is */
 	u64 offset; /* in the file */
 	u64 dev, ino; /* 0: anonymous */
 	const char *name; /* interned in the map; NULL: none */

@@ -110,6 +110,13 @@ static int wait_status(const struct linux_task *t)
 static void fetch_fault(struct linux_task *t, gva_t addr)
 {
 	struct map_range r;
+	u8 byte;
+	/* what is touched for the first time may be the growing end of it */
+	if (t->p->mm->grows && guest_get(t, byte, addr) == 0) {
+		mm_grown(t->p);
+		if (map_find(&t->p->vm->map, addr, &r) && (r.prot & MAP_PROT_X))
+			return;
+	}
 	bool mapped = map_find(&t->p->vm->map, addr, &r);
 	signal_fault(t, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, addr);
 }

@@ -243,6 +243,7 @@ struct linux_mm {
 	pthread_mutex_t lock; /* serialises changes of the address space */
 	gva_t brk_start, brk_end, brk_limit; /* end: the guest's break */
 	gva_t brk_mapped; /* page-aligned end of what is accessible */
+	bool grows; /* something may have grown down, mm_grow.c */
 };
 
 struct linux_process {

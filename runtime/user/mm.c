@@ -17,6 +17,8 @@
 #include "runtime/user/limits.h"
 #include "runtime/user/mm.h"
 
+#define PROT_SEM 8 /* means nothing any more */
+
 /* The host's protection for a guest's: code is read, never executed. */
 static int host_prot(int prot)
 {
@@ -129,6 +131,19 @@ static bool no_programs(int fd)
 	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
 }
 
+/* What else is wrong with such a mapping comes first, but for ENODEV. */
+static int refused_code(u64 len, int prot, int flags, int fd, u64 off)
+{
+	const int place = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE;
+	void *p =
+	    mmap(NULL, len, prot & ~PROT_EXEC, flags & ~place, fd, (off_t)off);
+
+	if (p == MAP_FAILED)
+		return errno == ENODEV ? -EPERM : -errno;
+	munmap(p, len);
+	return -EPERM;
+}
+
 /* Does it count against RLIMIT_DATA? */
 static bool is_data(int prot, int flags)
 {
@@ -151,8 +166,8 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 			return r;
 		code = drop_code(p, addr, addr + len);
 	}
-	/* The host's own stack growth and 32-bit area are not the guest's. */
-	int hflags = flags & ~(MAP_GROWSDOWN | MAP_32BIT);
+	/* The host's 32-bit area is not the guest's. */
+	int hflags = flags & ~MAP_32BIT;
 	void *got =
 	    mmap((void *)addr, len, host_prot(prot), hflags, fd, (off_t)off);
 	if (got == MAP_FAILED) {
@@ -167,13 +182,17 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		.prot = prot & 7,
 		.shared = (flags & MAP_TYPE) != MAP_PRIVATE,
 		.was_writable = prot & PROT_WRITE,
+		.grows = flags & MAP_GROWSDOWN,
 		.offset = off,
 		.name = name,
 	};
-	if (!(flags & MAP_ANONYMOUS))
+	if (!(flags & MAP_ANONYMOUS)) {
 		describe_fd(&r, fd, name, buf, sizeof(buf));
-	else
+		r.no_exec = no_programs(fd);
+	} else {
 		r.offset = 0;
+	}
+	p->mm->grows |= r.grows;
 	if (r.end > p->abi->task_size || map_set(&p->vm->map, &r) < 0) {
 		munmap(got, len);
 		map_clear(&p->vm->map, r.start, r.end);
@@ -216,8 +235,9 @@ i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
 			addr = 0;
 	}
 	if (!(flags & MAP_ANONYMOUS) && (prot & PROT_EXEC) && no_programs(fd))
-		return -EPERM;
+		return refused_code(len, prot, flags, fd, off);
 	pthread_mutex_lock(&p->mm->lock);
+	grow_sync(p);
 	i64 r = map_locked(p, addr, len, prot, flags, fd, off, name);
 	pthread_mutex_unlock(&p->mm->lock);
 	return r;
@@ -253,6 +273,7 @@ int mm_munmap(struct linux_process *p, gva_t addr, u64 len)
 		return -EINVAL;
 	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
 	pthread_mutex_lock(&p->mm->lock);
+	grow_sync(p);
 	int r = unmap_locked(p, addr, end);
 	pthread_mutex_unlock(&p->mm->lock);
 	return r;
@@ -270,6 +291,8 @@ static int protect_locked(
 		gva_t hi = MIN(r.end, end);
 		if (r.prot == (prot & 7))
 			continue;
+		if ((prot & PROT_EXEC) && r.no_exec)
+			return -EACCES;
 		if ((prot & PROT_WRITE) && !r.shared &&
 		    !(r.prot & MAP_PROT_W) &&
 		    !limits_allow(p, hi - a, true, 0, 0) &&
@@ -291,10 +314,23 @@ static int protect_locked(
 	return a < end ? -ENOMEM : 0;
 }
 
+/* PROT_GROWSDOWN: the change begins where the growing mapping does. */
+static int grown_start(struct linux_process *p, gva_t *addr, gva_t end)
+{
+	struct map_range r;
+	if (!map_next(&p->vm->map, *addr, &r) || r.start >= end)
+		return -ENOMEM;
+	if (!r.grows && !(r.name && !strcmp(r.name, "[stack]")))
+		return -EINVAL;
+	*addr = r.start;
+	return 0;
+}
+
 int mm_mprotect(struct linux_process *p, gva_t addr, u64 len, int prot)
 {
-	prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP);
-	if ((addr & (HOST_PAGE - 1)) || (prot & ~7))
+	bool down = prot & PROT_GROWSDOWN, up = prot & PROT_GROWSUP;
+	prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM);
+	if ((addr & (HOST_PAGE - 1)) || (prot & ~7) || (down && up))
 		return -EINVAL;
 	if (len == 0)
 		return 0;
@@ -302,7 +338,10 @@ int mm_mprotect(struct linux_process *p, gva_t addr, u64 len, int prot)
 		return -ENOMEM;
 	gva_t end = ALIGN_UP(addr + len, HOST_PAGE);
 	pthread_mutex_lock(&p->mm->lock);
-	int r = protect_locked(p, addr, end, prot);
+	grow_sync(p);
+	int r = up ? -EINVAL : down ? grown_start(p, &addr, end) : 0;
+	if (r == 0)
+		r = protect_locked(p, addr, end, prot);
 	pthread_mutex_unlock(&p->mm->lock);
 	return r;
 }
@@ -397,6 +436,7 @@ i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
 		(to < old + old_len && old < to + new_len)))
 		return -EINVAL;
 	pthread_mutex_lock(&p->mm->lock);
+	grow_sync(p);
 	i64 r = remap_locked(p, old, old_len, new_len, flags, to);
 	pthread_mutex_unlock(&p->mm->lock);
 	return r;
@@ -412,6 +452,7 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 		return -EINVAL;
 	gva_t a = addr, end = ALIGN_UP(addr + len, HOST_PAGE);
 	pthread_mutex_lock(&p->mm->lock);
+	grow_sync(p);
 	if (advice == MADV_DONTNEED || advice == MADV_REMOVE)
 		drop_code(p, addr, end);
 	bool hole = false;

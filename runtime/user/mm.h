@@ -30,6 +30,12 @@ gva_t mm_brk(struct linux_process *p, gva_t want);
 i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
     int flags, gva_t to);
 int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice);
+/*
+ * What was mapped with MAP_GROWSDOWN has grown: put that in the record.
+ * grow_sync: with p->mm->lock held.
+ */
+void mm_grown(struct linux_process *p);
+void grow_sync(struct linux_process *p);
 /* Unmap everything the guest has. */
 void mm_free(struct linux_process *p);
 

@@ -63,6 +63,7 @@ static bool guest_range(struct linux_task *t, gva_t addr, u64 len)
 	u64 max = t->p->abi->task_size;
 	if (len > max || addr > max - len)
 		return false;
+	mm_grown(t->p);
 	return map_covers(&t->p->vm->map, ALIGN_DOWN(addr, HOST_PAGE),
 	    ALIGN_UP(addr + len, HOST_PAGE), 0);
 }

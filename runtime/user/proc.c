@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/user/limits.h"
+#include "runtime/user/mm.h"
 #include "runtime/user/proc.h"
 
 #define TEXT_MAX ((u64)8 << 20) /* of what another process says it has */
@@ -83,6 +84,7 @@ static void write_mapping(
 static bool write_maps(const struct proc_view *v, FILE *f)
 {
 	struct map_range r;
+	mm_grown(v->p);
 	for (gva_t a = 0; map_next(&v->p->vm->map, a, &r); a = r.end)
 		write_mapping(v, &r, f);
 	return true;
@@ -100,6 +102,7 @@ static bool write_smaps(const struct proc_view *v, FILE *f)
 
 	if (!in)
 		return false;
+	mm_grown(v->p);
 	while (fgets(line, sizeof(line), in)) {
 		unsigned long long lo, hi;
 		struct map_range r;

@@ -1,9 +1,12 @@
 /* The address space: mmap, brk, mremap, mprotect, code that changes. */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -288,6 +291,213 @@ static void test_code(void)
 }
 #endif
 
+/* --- mappings that grow -------------------------------------------------- */
+
+/* n bytes of address space with nothing in them. */
+static char *hole(size_t n)
+{
+	char *p = map(NULL, n, PROT_NONE, MAP_NORESERVE);
+	CHECK(p != MAP_FAILED && munmap(p, n) == 0);
+	return p;
+}
+
+/* Where /proc/self/maps says that the mapping of p starts, or NULL. */
+static char *maps_start(char *p)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "r");
+	char *start = NULL;
+	CHECK(f);
+	while (!start && fgets(line, sizeof(line), f)) {
+		unsigned long lo, hi;
+		CHECK(sscanf(line, "%lx-%lx", &lo, &hi) == 2);
+		if ((unsigned long)p >= lo && (unsigned long)p < hi)
+			start = (char *)lo;
+	}
+	fclose(f);
+	return start;
+}
+
+#define FIX MAP_FIXED_NOREPLACE
+
+static void test_grows(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	const size_t room = 8ul << 20, gap = 256 * PAGE;
+	char *low = hole(room), *top = low + room - PAGE;
+	int fds[2];
+	CHECK(pipe(fds) == 0);
+	CHECK(map(low, PAGE, rw, FIX) == low);
+	CHECK(map(top, PAGE, rw, FIX | MAP_GROWSDOWN) == top);
+	CHECK(maps_start(top) == top);
+	top[0] = 1;
+	top[-1] = 2; /* by the guest */
+	CHECK(maps_start(top) == top - PAGE);
+	CHECK(top[0] == 1 && top[-1] == 2 && top[-PAGE] == 0);
+	CHECK(write(fds[1], "abc", 3) == 3);
+	CHECK(read(fds[0], top - 100 * PAGE, 3) == 3); /* by a call */
+	CHECK(!memcmp(top - 100 * PAGE, "abc", 3));
+	CHECK(maps_start(top) == top - 100 * PAGE);
+	/* what is asked about it is answered for all of it */
+	unsigned char in[101];
+	CHECK(mincore(top - 100 * PAGE, 101 * PAGE, in) == 0);
+	CHECK(mincore(top - 101 * PAGE, PAGE, in) < 0 && errno == ENOMEM);
+	CHECK(mprotect(top - 100 * PAGE, 101 * PAGE, rw) == 0);
+	CHECK(madvise(top - 100 * PAGE, PAGE, MADV_DONTNEED) == 0);
+	CHECK(top[-100 * (long)PAGE] == 0);
+	/* not into the gap above what lies below */
+	CHECK(writable(low) && !writable(low + PAGE));
+	CHECK(!writable(low + gap) && writable(low + gap + PAGE));
+	CHECK(maps_start(top) == low + gap + PAGE);
+	/* a protection for all from the start on */
+	CHECK(mprotect(top, PAGE, PROT_READ | PROT_GROWSDOWN) == 0);
+	CHECK(readable(low + gap + PAGE) && !writable(low + gap + PAGE));
+	CHECK(mprotect(low, PAGE, PROT_READ | PROT_GROWSDOWN) < 0);
+	CHECK(errno == EINVAL);
+	CHECK(mprotect(top, PAGE, rw | PROT_GROWSDOWN | PROT_GROWSUP) < 0);
+	CHECK(errno == EINVAL);
+	CHECK(mprotect(low + gap + PAGE, PAGE, rw) == 0);
+	/* parts of it go, the rest grows on */
+	CHECK(munmap(low + gap + PAGE, 1000 * PAGE) == 0);
+	CHECK(munmap(low + PAGE, room - PAGE) == 0);
+	CHECK(!readable(top) && !readable(top - 100 * PAGE));
+	CHECK(maps_start(top) == NULL && readable(low));
+	CHECK(map(low + PAGE, room - PAGE, rw, FIX) == low + PAGE);
+	CHECK(munmap(low, room) == 0);
+	CHECK(mmap(NULL, PAGE, rw, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN,
+		  -1, 0) == MAP_FAILED &&
+	    errno == EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* As far as the limit on stacks goes, and others are mapped over what grew. */
+static void test_grows_limit(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	const size_t room = 8ul << 20;
+	char *low = hole(room), *top = low + room - PAGE;
+	struct rlimit old, r;
+	CHECK(getrlimit(RLIMIT_STACK, &old) == 0);
+	r = old;
+	r.rlim_cur = 64 * PAGE;
+	CHECK(setrlimit(RLIMIT_STACK, &r) == 0);
+	CHECK(map(top, PAGE, rw, FIX | MAP_GROWSDOWN) == top);
+	CHECK(!writable(top - 64 * PAGE) && writable(top - 63 * PAGE));
+	CHECK(setrlimit(RLIMIT_STACK, &old) == 0);
+	/* over the grown part, as over any memory */
+	CHECK(map(top - 50 * PAGE, PAGE, PROT_READ, MAP_FIXED) ==
+	    top - 50 * PAGE);
+	CHECK(!writable(top - 50 * PAGE) && writable(top - 51 * PAGE));
+	CHECK(map(top - 20 * PAGE, PAGE, rw, FIX) == MAP_FAILED);
+	CHECK(errno == EEXIST);
+	CHECK(munmap(low, room) == 0);
+}
+
+#ifdef __riscv
+/* Code on a stack that has grown, and code that lets it grow. */
+static void test_grows_code(void)
+{
+	const int rwx = PROT_READ | PROT_WRITE | PROT_EXEC;
+	char *low = hole(8ul << 20), *top = low + (8ul << 20) - PAGE;
+	int (*f)(void) = (int (*)(void))(uintptr_t)(top - 16);
+	CHECK(map(top, PAGE, rwx, FIX | MAP_GROWSDOWN) == top);
+	signal(SIGILL, on_segv);
+	if (!sigsetjmp(env, 1)) /* zeros: not an instruction */
+		((void (*)(void))(uintptr_t)(top - 2 * PAGE))();
+	signal(SIGILL, SIG_DFL);
+	CHECK(maps_start(top) == top - 2 * PAGE);
+	put_code((uint32_t *)(top - 16), 41);
+	__builtin___clear_cache(top - 16, top);
+	CHECK(f() == 41);
+	CHECK(munmap(low, 8ul << 20) == 0);
+}
+#else
+static void test_grows_code(void)
+{
+}
+#endif
+
+/* --- where no program may be --------------------------------------------- */
+
+static void no_exec(const char *dir)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "%s/code", dir);
+	int fd = open(name, O_RDWR | O_CREAT, 0755);
+	int wr = open(name, O_WRONLY), rd = open(name, O_RDONLY);
+	CHECK(fd >= 0 && wr >= 0 && rd >= 0 && ftruncate(fd, 8192) == 0);
+	const int rx = PROT_READ | PROT_EXEC;
+	CHECK(mmap(NULL, PAGE, rx, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+	CHECK(errno == EPERM);
+	CHECK(mmap(NULL, PAGE, PROT_EXEC, MAP_SHARED, rd, 0) == MAP_FAILED);
+	CHECK(errno == EPERM);
+	/* who may not even read it hears that first */
+	CHECK(mmap(NULL, PAGE, rx, MAP_PRIVATE, wr, 0) == MAP_FAILED);
+	CHECK(errno == EACCES);
+	CHECK(
+	    mmap(NULL, PAGE, rx | PROT_WRITE, MAP_SHARED, rd, 0) == MAP_FAILED);
+	CHECK(errno == EACCES);
+	/* nor later, and what is before it is changed by then */
+	char *p = hole(4 * PAGE);
+	CHECK(map(p, PAGE, PROT_READ, FIX) == p);
+	CHECK(mmap(p + PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | FIX, fd, 0) ==
+	    p + PAGE);
+	CHECK(mprotect(p + PAGE, PAGE, rx) < 0 && errno == EACCES);
+	CHECK(mprotect(p, 3 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) < 0);
+	CHECK(errno == EACCES);
+	CHECK(writable(p) && !writable(p + PAGE));
+	CHECK(mprotect(p + PAGE, PAGE, PROT_READ | PROT_WRITE) == 0);
+	CHECK(mprotect(p + PAGE, PAGE, rx) < 0 && errno == EACCES);
+	char *q = mremap(p + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED && mprotect(q, PAGE, rx) < 0 && errno == EACCES);
+	CHECK(munmap(q, 2 * PAGE) == 0);
+	_exit(0);
+}
+
+static int tell(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	int ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+	close(fd);
+	return ok;
+}
+
+/* Mounts of our own, which nobody else sees; 0: that cannot be. */
+static int own_mounts(void)
+{
+	char uid[32], gid[32];
+	snprintf(uid, sizeof(uid), "0 %u 1", getuid());
+	snprintf(gid, sizeof(gid), "0 %u 1", getgid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+	    tell("/proc/self/setgroups", "deny") &&
+	    tell("/proc/self/uid_map", uid) && tell("/proc/self/gid_map", gid);
+}
+
+static void test_no_exec(void)
+{
+	int st;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char dir[] = "/tmp/memoryXXXXXX";
+		CHECK(mkdtemp(dir));
+		if (!own_mounts() ||
+		    mount("none", dir, "tmpfs", MS_NOEXEC, NULL) < 0) {
+			puts("SKIPPED: mounts");
+			fflush(stdout);
+			_exit(rmdir(dir));
+		}
+		pid = fork();
+		if (pid == 0)
+			no_exec(dir);
+		CHECK(waitpid(pid, &st, 0) == pid);
+		CHECK(umount2(dir, MNT_DETACH) == 0 && rmdir(dir) == 0);
+		_exit(!WIFEXITED(st) || WEXITSTATUS(st));
+	}
+	CHECK(waitpid(pid, &st, 0) == pid);
+	CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 0);
+}
+
 int main(void)
 {
 	struct sigaction sa;
@@ -304,6 +514,10 @@ int main(void)
 	test_order();
 	test_brk();
 	test_code();
+	test_grows();
+	test_grows_limit();
+	test_grows_code();
+	test_no_exec();
 	puts("ok");
 	return 0;
 }

@@ -37,7 +37,7 @@ class Source:
     passes or skips itself."""
 
     def __init__(self, name, source, packages, good=(0,), known=None,
-                 exact=False, timeout=900):
+                 exact=False, timeout=3000):
         self.name, self.source, self.packages = name, source, packages.split()
         self.good, self.known, self.timeout = good, known or {}, timeout
         self.exact, self.user, self.terminal = exact, 65534, True
@@ -58,8 +58,7 @@ PYTHON = """test_array test_ast test_asyncio test_builtin test_bz2 test_capi
     test_httpservers test_import test_int test_interpreters test_io
     test_ioctl test_itertools test_json test_largefile test_logging test_long
     test_lzma test_marshal test_math test_memoryview test_mmap
-    test_multiprocessing_fork test_multiprocessing_forkserver
-    test_multiprocessing_spawn test_openpty test_os test_pathlib
+    test_multiprocessing_fork test_openpty test_os test_pathlib
     test_perf_profiler test_pickle test_poll test_popen test_posix
     test_posixpath test_pty test_pwd test_pyexpat test_queue test_random
     test_re test_readline test_resource test_sched test_select test_selectors
@@ -69,7 +68,10 @@ PYTHON = """test_array test_ast test_asyncio test_builtin test_bz2 test_capi
     test_syslog test_tarfile test_tempfile test_thread
     test_threading test_threadsignals test_time
     test_timeout test_tokenize test_urllib test_uuid test_venv test_wait3
-    test_wait4 test_xml_etree test_zipfile test_zlib"""
+    test_wait4 test_xml_etree test_zipfile test_zlib """ + " ".join(
+        f"test_multiprocessing_{start}.test_{part}"
+        for start in ("forkserver", "spawn")
+        for part in ("manager", "misc", "processes", "threads"))
 
 ROWS = [
     Tests("python3.13", "libpython3.13-testsuite python3.13",
@@ -85,7 +87,9 @@ ROWS = [
                          "unlink, stat, fadvise64_64"
         for t in "dd/nocache_eof ls/stat-free-symlinks mv/atomic "
                  "mv/atomic2".split()}),
-    Source("perl-source", "perl", "perl"),
+    Source("perl-source", "perl", "perl", known={
+        "re/regexp_qr_embed_thr.t": "passes, but did not end natively within "
+                                    "900 s of a busy machine"}),
     Script("archives", "bzip2 gzip xz-utils zstd"),
     Script("cmake", "cmake gcc libc6-dev make"),
     Script("coreutils", "coreutils"),

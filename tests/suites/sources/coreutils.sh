@@ -62,7 +62,7 @@ run)
 	test=$2
 	. tests/lang-default
 	tmp=$TMPDIR
-	. tests/envvar-check
+	. tests/envvar-check || :
 	export TMPDIR=$tmp VERSION=$(cat .tarball-version) LOCALE_FR=none \
 	    LOCALE_FR_UTF8=none abs_top_builddir=$top/built \
 	    abs_top_srcdir=$top abs_srcdir=$top built_programs=$programs \

@@ -37,8 +37,9 @@ enum link_kind { LINK_JUMP, LINK_CALL };
 struct link_site {
 	u32 off; /* of the rel32 in the block's code */
 	u32 stub; /* offset of the code it leads to while unlinked */
-	gva_t target;
+	gva_t target; /* | LINK_BASELINE */
 };
+#define LINK_BASELINE 1u /* in a target: not to a unit's code */
 
 /* Host code [off, next off) belongs to guest pc + guest_off. */
 struct pc_map {
@@ -75,7 +76,8 @@ struct unit_place {
 	u16 slot;
 	u8 kind; /* PLACE_* */
 	u8 reg; /* host register, the backend's number */
-	bool raw; /* a double, whose NaN is to be made canonical */
+	bool raw; /* fp, whose NaN is to be made canonical */
+	bool single; /* a float, to be boxed */
 	i64 value; /* offset from the stack pointer, or the constant */
 };
 enum { PLACE_REG, PLACE_STACK, PLACE_CONST };

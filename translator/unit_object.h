@@ -10,6 +10,7 @@
  * inlined calls are made first, then that of a call that returns there.
  *   g  the code of that pc, by a link
  *   s  the same after the runtime was asked: it wants the vCPU to stop
+ *   b  as g, but of the baseline: the unit cannot run in this state
  *   p  the code of the pc in rax
  *
  * OBJECT_GUEST is the guest pc of the unit's head; a unit that is movable
@@ -19,7 +20,8 @@
  *   .metic.map   for each access: quad address, quad guest pc, text with
  *                NUL: "slot=place " ..., a place being %reg, disp(%rsp),
  *                $number in AT&T syntax; "slot~place": a double whose NaN
- *                is not canonical yet
+ *                is not canonical yet; "slot!place" and "slot?place": the
+ *                same with a float, which is to be boxed
  *   .metic.exit  quads: code addresses from which on there may be only
  *                changes of rsp up to the jump or ret
  */
@@ -30,6 +32,7 @@
 #define OBJECT_UNIT "unit_%u"
 #define OBJECT_JUMP "to_%c_%u_%u_%llx_%llx"
 #define OBJECT_LINK 'g'
+#define OBJECT_BASELINE 'b'
 #define OBJECT_STOP 's'
 #define OBJECT_PTR 'p'
 #define OBJECT_MAP ".metic.map"

@@ -100,6 +100,7 @@ void gen_choose(struct gen *g, lval to, rval c, rval a, rval b)
 	g->cur = on;
 }
 
+/* In state[] and in pins. */
 gcc_jit_type *gen_slot_type(const struct gen *g, unsigned slot)
 {
 	const struct guest_reg *r = guest_reg_of_slot(g->g, slot);
@@ -131,20 +132,33 @@ static gcc_jit_extended_asm *state_asm(struct gen *g, unsigned slot, bool store)
 	return a;
 }
 
-void gen_load_slot(struct gen *g, unsigned slot)
+/* A variable that is as state[] has it, or a plain one for a whole slot. */
+static lval whole_var(struct gen *g, unsigned slot)
+{
+	return gen_single(g, slot) ?
+	    gen_local(g, gen_slot_type(g, slot), "whole") :
+	    g->slot[slot];
+}
+
+rval gen_load_slot(struct gen *g, unsigned slot)
 {
 	bool fp = gen_slot_type(g, slot) == g->type[IR_F64];
+	lval to = whole_var(g, slot);
 
 	gcc_jit_extended_asm_add_output_operand(
-	    state_asm(g, slot, false), NULL, fp ? "=x" : "=r", g->slot[slot]);
+	    state_asm(g, slot, false), NULL, fp ? "=x" : "=r", to);
+	return gcc_jit_lvalue_as_rvalue(to);
 }
 
 void gen_store_slot(struct gen *g, unsigned slot)
 {
 	bool fp = gen_slot_type(g, slot) == g->type[IR_F64];
+	lval from = whole_var(g, slot);
 
+	if (gen_single(g, slot))
+		gen_assign(g, from, gen_whole(g, slot));
 	gcc_jit_extended_asm_add_input_operand(state_asm(g, slot, true), NULL,
-	    fp ? "x" : "re", gcc_jit_lvalue_as_rvalue(g->slot[slot]));
+	    fp ? "x" : "re", gcc_jit_lvalue_as_rvalue(from));
 }
 
 /* --- what there is code for --------------------------------------------- */
@@ -208,6 +222,35 @@ static void note_use(struct gen *g, const struct ir_region *r)
 	}
 }
 
+/*
+ * Slots that only ever hold boxed floats here: written by F32_BOX, read by
+ * F32_UNBOX. Whether they do at the entry is tested there.
+ */
+static void find_single(struct gen *g)
+{
+	struct slots read = { { 0 } }, not = { { 0 } };
+
+	for (u32 n = 0; n < g->u->nnodes; n++) {
+		const struct ir_region *r = g->u->node[n].ir;
+		for (u32 k = 1; k < r->ninsns; k++) {
+			const struct ir_insn *i = &r->insn[k];
+			const ir_ref v[3] = { i->a, i->b, i->c };
+			const char *args = ir_opinfo[i->op].args;
+			if (i->op == IR_PUT && i->type == IR_F64 &&
+			    r->insn[i->a].op != IR_F32_BOX)
+				slots_add(&not, i->aux);
+			for (unsigned o = 0; args[o]; o++)
+				if (r->insn[v[o]].op == IR_GET &&
+				    i->op != IR_F32_UNBOX)
+					slots_add(&not, r->insn[v[o]].aux);
+			if (i->op == IR_F32_UNBOX && r->insn[i->a].op == IR_GET)
+				slots_add(&read, r->insn[i->a].aux);
+		}
+	}
+	for (size_t k = 0; k < ARRAY_LEN(read.w); k++)
+		g->single.w[k] = read.w[k] & ~not .w[k];
+}
+
 static void use_pins(struct gen *g)
 {
 	for (u32 k = 0; k < g->g->nregs; k++) {
@@ -219,15 +262,16 @@ static void use_pins(struct gen *g)
 }
 
 /* What one instruction does to what is known; `raw` by ref. */
-static void step(
-    struct facts *f, bool *raw, const struct ir_insn *insn, ir_ref ref)
+static void step(const struct gen *g, struct facts *f, bool *raw,
+    const struct ir_insn *insn, ir_ref ref)
 {
 	static const struct slots none;
 	const struct ir_insn *i = &insn[ref];
 
 	if (i->op == IR_PUT) {
+		bool box = gen_single(g, i->aux);
 		slots_add(&f->dirty, i->aux);
-		if (raw[i->a])
+		if (raw[i->a] || (box && raw[insn[i->a].a]))
 			slots_add(&f->raw, i->aux);
 		else
 			slots_remove(&f->raw, i->aux);
@@ -315,7 +359,7 @@ static bool flow_node(struct gen *g, u32 k)
 		const struct ir_block *blk = &r->block[order[b]];
 		struct facts f = at[order[b]];
 		for (ir_ref i = blk->first; i < blk->first + blk->n; i++)
-			step(&f, raw, r->insn, i);
+			step(g, &f, raw, r->insn, i);
 		const struct ir_insn *end = &r->insn[blk->first + blk->n - 1];
 		if (end->op == IR_GOTO || end->op == IR_BR)
 			at[end->b] = f;
@@ -374,14 +418,18 @@ static void flow(struct gen *g)
 static void gen_insn(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
+	ir_ref v = i->a;
 
 	switch (i->op) {
 	case IR_NOP: return;
 	case IR_INSN_START: g->pc = (gva_t)i->imm; return;
 	case IR_PUT:
-		gen_assign(g, g->slot[i->aux], g->val[i->a]);
+		if (gen_single(g, i->aux))
+			v = g->r->insn[i->a].a; /* of the box */
+		gen_assign(g, g->slot[i->aux],
+		    gen_single(g, i->aux) ? g->val[v] : gen_value(g, v));
 		slots_add(&g->at.dirty, i->aux);
-		if (g->raw[i->a])
+		if (g->raw[v])
 			slots_add(&g->at.raw, i->aux);
 		else
 			slots_remove(&g->at.raw, i->aux);
@@ -392,9 +440,10 @@ static void gen_insn(struct gen *g, ir_ref ref)
 	default: break;
 	}
 	if (i->op == IR_GET) {
-		lval v = gen_local(g, g->type[i->type], "g");
-		gen_assign(g, v, gcc_jit_lvalue_as_rvalue(g->slot[i->aux]));
-		g->val[ref] = gcc_jit_lvalue_as_rvalue(v);
+		lval to = gen_local(
+		    g, g->type[gen_single(g, i->aux) ? IR_F32 : i->type], "g");
+		gen_assign(g, to, gcc_jit_lvalue_as_rvalue(g->slot[i->aux]));
+		g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 		g->raw[ref] = slots_has(&g->at.raw, i->aux);
 	} else if (i->op >= IR_FADD && i->op <= IR_F32_UNBOX) {
 		gen_fp(g, ref);
@@ -461,6 +510,7 @@ static bool gen_unit(struct gen *g, const struct unit *all)
 		return false;
 	for (u32 k = 0; k < u->nnodes; k++)
 		note_use(g, u->node[k].ir);
+	find_single(g);
 	use_pins(g);
 	g->in = calloc(u->nnodes, sizeof(*g->in));
 	g->head = calloc(u->nnodes, sizeof(*g->head));

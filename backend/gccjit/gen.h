@@ -88,6 +88,7 @@ struct gen {
 	gcc_jit_function *fn;
 	struct slots used; /* slots that are local variables */
 	bool fp, memory;
+	struct slots single; /* always a boxed float: a float variable */
 	lval slot[ABI_NSLOTS];
 	lval guest; /* the head's pc, if the unit is movable */
 	struct facts *in; /* by node */
@@ -103,6 +104,11 @@ struct gen {
 	struct facts at;
 	gva_t pc; /* of the last insn */
 };
+
+static inline bool gen_single(const struct gen *g, unsigned slot)
+{
+	return slots_has(&g->single, slot);
+}
 
 /* gen.c */
 gcc_jit_block *gen_block(struct gen *g);
@@ -120,8 +126,9 @@ rval gen_cmp(struct gen *g, enum gcc_jit_comparison op, rval a, rval b);
 rval gen_unlikely(struct gen *g, rval c);
 /* `to` = c ? a : b, by a branch. */
 void gen_choose(struct gen *g, lval to, rval c, rval a, rval b);
-/* Between state[slot] and the slot's variable. */
-void gen_load_slot(struct gen *g, unsigned slot);
+/* state[slot], in a variable: the slot's, unless it is kept as a float. */
+rval gen_load_slot(struct gen *g, unsigned slot);
+/* The slot's variable to state[slot]. */
 void gen_store_slot(struct gen *g, unsigned slot);
 gcc_jit_type *gen_slot_type(const struct gen *g, unsigned slot);
 unsigned gen_pin(const struct gen *g, unsigned slot);
@@ -135,6 +142,16 @@ void gen_fp(struct gen *g, ir_ref ref);
 rval gen_canonical(struct gen *g, u8 ty, rval v);
 /* A value whose bits can be seen. */
 rval gen_seen(struct gen *g, ir_ref ref);
+/* A float's bits below ones, as a double. */
+rval gen_box(struct gen *g, rval v);
+/* A slot's value as state[] has it. */
+rval gen_whole(struct gen *g, unsigned slot);
+/* The other way. */
+void gen_take(struct gen *g, unsigned slot, rval whole);
+/* Does it hold a float? */
+rval gen_is_boxed(struct gen *g, rval whole);
+/* A value, wherever it is kept. */
+rval gen_value(struct gen *g, ir_ref ref);
 /* Make the raw slots canonical. */
 void gen_settle(struct gen *g);
 void gen_memory(struct gen *g, ir_ref ref);

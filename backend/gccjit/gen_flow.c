@@ -60,16 +60,25 @@ static gcc_jit_extended_asm *statement(struct gen *g, const char *text)
 
 static void pins_to_vars(struct gen *g, const struct pins *p)
 {
+	rval v[ABI_NPIN + ABI_NFPIN];
+
+	for (unsigned k = 0; k < p->n; k++) {
+		lval t = gen_local(g, gen_slot_type(g, p->slot[k]), "p");
+		gen_assign(g, t, gen_whole(g, p->slot[k]));
+		v[k] = gcc_jit_lvalue_as_rvalue(t);
+	}
 	for (unsigned k = 0; k < p->n; k++)
-		gen_assign(g, p->var[k],
-		    gcc_jit_lvalue_as_rvalue(g->slot[p->slot[k]]));
+		gen_assign(g, p->var[k], v[k]);
 }
 
-static void vars_to_pins(struct gen *g, const struct pins *p)
+/* The pins at the entry, where they hold what is assumed. */
+static void take_pins(struct gen *g, const struct pins *p, rval *whole)
 {
-	for (unsigned k = 0; k < p->n; k++)
-		gen_assign(g, g->slot[p->slot[k]],
-		    gcc_jit_lvalue_as_rvalue(p->var[k]));
+	for (unsigned k = 0; k < p->n; k++) {
+		lval t = gen_local(g, gen_slot_type(g, p->slot[k]), "p");
+		gen_assign(g, t, gcc_jit_lvalue_as_rvalue(p->var[k]));
+		whole[p->slot[k]] = gcc_jit_lvalue_as_rvalue(t);
+	}
 }
 
 static void add_outputs(
@@ -88,41 +97,12 @@ static void add_inputs(
 		    a, NULL, constraint, gcc_jit_lvalue_as_rvalue(p->var[k]));
 }
 
-/* Slots without pin, from state[]. */
-static void load_others(struct gen *g)
-{
-	for (unsigned s = 0; s < ABI_NSLOTS; s++)
-		if (slots_has(&g->used, s) && gen_pin(g, s) == NOREG)
-			gen_load_slot(g, s);
-}
-
 /* state[] of the pins becomes true, where they do not count as dirty. */
 static void store_pins(struct gen *g, const struct pins *p)
 {
 	for (unsigned k = 0; g->memory && k < p->n; k++)
 		if (!slots_has(&g->in[0].dirty, p->slot[k]))
 			gen_store_slot(g, p->slot[k]);
-}
-
-void gen_entry(struct gen *g, gcc_jit_block *b)
-{
-	g->cur = b;
-	for (unsigned s = 0; s < ABI_NSLOTS; s++)
-		if (slots_has(&g->used, s))
-			g->slot[s] = gen_local(g, gen_slot_type(g, s), "slot");
-	struct pins p = pin_vars(g, false), f = { 0 };
-	add_outputs(statement(g, ""), &p, "=r");
-	if (g->fp) {
-		f = pin_vars(g, true);
-		add_outputs(statement(g, ""), &f, "=x");
-	}
-	vars_to_pins(g, &p);
-	vars_to_pins(g, &f);
-	store_pins(g, &p);
-	store_pins(g, &f);
-	load_others(g);
-	gen_guest(g);
-	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[0]);
 }
 
 /* --- leaving -------------------------------------------------------------- */
@@ -162,16 +142,21 @@ static lval leave(struct gen *g, rval pc)
 	return rax;
 }
 
-/* End the block by an exit to this symbol. */
-static void exit_to(struct gen *g, const char *symbol, rval pc)
+/* End the block by going on at this symbol. */
+static void tail_call(struct gen *g, const char *symbol)
 {
 	gcc_jit_function *f = gcc_jit_context_new_function(g->cx, NULL,
 	    GCC_JIT_FUNCTION_IMPORTED, g->type[IR_I64], symbol, 0, NULL, 0);
-
-	leave(g, pc);
 	rval call = gcc_jit_context_new_call(g->cx, NULL, f, 0, NULL);
+
 	gcc_jit_rvalue_set_bool_require_tail_call(call, 1);
 	gcc_jit_block_end_with_return(g->cur, NULL, call);
+}
+
+static void exit_to(struct gen *g, const char *symbol, rval pc)
+{
+	leave(g, pc);
+	tail_call(g, symbol);
 }
 
 /* By a stub; `pc` in rax if it is not known, `ret` if it is a call. */
@@ -353,4 +338,93 @@ void gen_end(
 	case IR_EXIT: exit_jump(g, OBJECT_LINK, g->pc); return;
 	default: jump_ptr(g, i); return;
 	}
+}
+
+/* --- the entry ------------------------------------------------------------ */
+
+/* To the baseline, with all as it came. */
+static void leave_at_once(
+    struct gen *g, rval *whole, const struct pins *p, const struct pins *f)
+{
+	char name[80];
+
+	for (unsigned k = 0; k < f->n; k++)
+		gen_assign(g, f->var[k], whole[f->slot[k]]);
+	for (unsigned k = 0; k < p->n; k++)
+		gen_assign(g, p->var[k], whole[p->slot[k]]);
+	gcc_jit_extended_asm *a = statement(g, LEAVE);
+	add_inputs(a, p, "r");
+	add_inputs(a, f, "x");
+	gcc_jit_extended_asm_add_clobber(a, "memory");
+	snprintf(name, sizeof(name), OBJECT_JUMP, OBJECT_BASELINE, g->u->id, 0u,
+	    (unsigned long long)g->u->node[0].ir->pc, 0ull);
+	tail_call(g, name);
+}
+
+/* Slots without pin, from state[]. */
+static void load_others(struct gen *g, rval *whole)
+{
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!slots_has(&g->used, s) || gen_pin(g, s) != NOREG)
+			continue;
+		rval v = gen_load_slot(g, s);
+		if (gen_single(g, s))
+			whole[s] = v;
+	}
+}
+
+/* Where a slot is no float the unit is not for this state. */
+static void check_singles(
+    struct gen *g, rval *whole, const struct pins *p, const struct pins *f)
+{
+	gcc_jit_block *other = gen_block(g);
+	bool any = false;
+
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!gen_single(g, s) || !slots_has(&g->used, s))
+			continue;
+		gcc_jit_block *on = gen_block(g);
+		gcc_jit_block_end_with_conditional(
+		    g->cur, NULL, gen_is_boxed(g, whole[s]), on, other);
+		g->cur = on;
+		any = true;
+	}
+	gcc_jit_block *on = g->cur;
+	g->cur = other;
+	if (any)
+		leave_at_once(g, whole, p, f);
+	else
+		gcc_jit_block_end_with_jump(other, NULL, on);
+	g->cur = on;
+}
+
+void gen_entry(struct gen *g, gcc_jit_block *b)
+{
+	rval whole[ABI_NSLOTS] = { NULL };
+	struct pins p, f = { 0 };
+
+	g->cur = b;
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&g->used, s))
+			g->slot[s] = gen_local(g,
+			    gen_single(g, s) ? g->type[IR_F32] :
+					       gen_slot_type(g, s),
+			    "slot");
+	p = pin_vars(g, false);
+	add_outputs(statement(g, ""), &p, "=r");
+	if (g->fp) {
+		f = pin_vars(g, true);
+		add_outputs(statement(g, ""), &f, "=x");
+	}
+	take_pins(g, &p, whole);
+	take_pins(g, &f, whole);
+	load_others(g, whole);
+	check_singles(g, whole, &p, &f);
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (whole[s])
+			gen_take(g, s, whole[s]);
+	store_pins(g, &p);
+	store_pins(g, &f);
+	gen_guest(g);
+	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[0]);
 }

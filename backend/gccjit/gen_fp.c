@@ -111,19 +111,63 @@ rval gen_canonical(struct gen *g, u8 ty, rval v)
 	return c;
 }
 
+rval gen_box(struct gen *g, rval v)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+	rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
+
+	return bitcast(g, IR_F64,
+	    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
+		gen_num(g, t, (i64)0xffffffff00000000)));
+}
+
+/* A box is made where it is wanted: mostly a slot takes the float. */
+rval gen_value(struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+
+	return i->op == IR_F32_BOX ? gen_box(g, gen_seen(g, i->a)) :
+				     g->val[ref];
+}
+
 void gen_settle(struct gen *g)
 {
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (slots_has(&g->at.raw, s))
 			gen_assign(g, g->slot[s],
-			    gen_canonical(g, IR_F64,
+			    gen_canonical(g, gen_single(g, s) ? IR_F32 : IR_F64,
 				gcc_jit_lvalue_as_rvalue(g->slot[s])));
 	g->at.raw = (struct slots){ { 0 } };
 }
 
+rval gen_whole(struct gen *g, unsigned slot)
+{
+	rval v = gcc_jit_lvalue_as_rvalue(g->slot[slot]);
+
+	return gen_single(g, slot) ? gen_box(g, v) : v;
+}
+
+void gen_take(struct gen *g, unsigned slot, rval whole)
+{
+	if (gen_single(g, slot))
+		whole = bitcast(g, IR_F32,
+		    gen_cast(g, g->type[IR_I32], bitcast(g, IR_I64, whole)));
+	gen_assign(g, g->slot[slot], whole);
+}
+
+rval gen_is_boxed(struct gen *g, rval whole)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+
+	return gen_cmp(g, GCC_JIT_COMPARISON_EQ,
+	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, bitcast(g, IR_I64, whole),
+		gen_num(g, t, 32)),
+	    gen_num(g, t, 0xffffffff));
+}
+
 rval gen_seen(struct gen *g, ir_ref ref)
 {
-	rval v = g->val[ref];
+	rval v = gen_value(g, ref);
 
 	return g->raw[ref] ? gen_canonical(g, g->r->insn[ref].type, v) : v;
 }
@@ -326,16 +370,6 @@ static void unbox(struct gen *g, ir_ref ref)
 	    bitcast(g, IR_F32, gen_num(g, g->type[IR_I32], nan_bits(IR_F32))));
 }
 
-static rval box(struct gen *g, rval v)
-{
-	gcc_jit_type *t = g->type[IR_I64];
-	rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
-
-	return bitcast(g, IR_F64,
-	    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
-		gen_num(g, t, (i64)0xffffffff00000000)));
-}
-
 static rval from_int(struct gen *g, const struct ir_insn *i)
 {
 	rval a = g->val[i->a];
@@ -385,7 +419,6 @@ static rval value(struct gen *g, const struct ir_insn *i)
 	case IR_F32_TO_F64: return gen_cast(g, t, a);
 	case IR_FBITS:
 	case IR_BITSF: return bitcast(g, i->type, a);
-	case IR_F32_BOX: return box(g, a);
 	default: return from_int(g, i);
 	}
 }
@@ -395,6 +428,14 @@ static void opaque(struct gen *g, lval v)
 {
 	gcc_jit_extended_asm_add_output_operand(
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, "+x", v);
+}
+
+/* A slot that is kept as its float? */
+static bool is_float(const struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+
+	return i->op == IR_GET && gen_single(g, i->aux);
 }
 
 void gen_fp(struct gen *g, ir_ref ref)
@@ -415,7 +456,15 @@ void gen_fp(struct gen *g, ir_ref ref)
 	case IR_F_TO_S64: to_signed(g, ref, true); return;
 	case IR_F_TO_U32: to_unsigned(g, ref, false); return;
 	case IR_F_TO_U64: to_unsigned(g, ref, true); return;
-	case IR_F32_UNBOX: unbox(g, ref); return;
+	case IR_F32_BOX: return; /* gen_value makes it */
+	case IR_F32_UNBOX:
+		if (is_float(g, i->a)) {
+			g->val[ref] = a;
+			g->raw[ref] = g->raw[i->a];
+		} else {
+			unbox(g, ref);
+		}
+		return;
 	case IR_BITSF: opaque(g, keep(g, ref, value(g, i))); return;
 	default: keep(g, ref, value(g, i)); return;
 	}

@@ -18,6 +18,16 @@ void gen_flush(struct gen *g, bool pins)
 			gen_store_slot(g, s);
 }
 
+/* How the value in its place is to be understood: unit_object.h. */
+static char mark(struct gen *g, unsigned slot)
+{
+	bool raw = slots_has(&g->at.raw, slot);
+
+	if (gen_single(g, slot))
+		return raw ? '?' : '!';
+	return raw ? '~' : '=';
+}
+
 /* Append the note to an asm template: where dirty slots are. */
 static size_t note(
     struct gen *g, char *text, size_t len, size_t cap, unsigned operand)
@@ -29,8 +39,7 @@ static size_t note(
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (slots_has(&g->at.dirty, s))
 			len += (size_t)snprintf(text + len, cap - len,
-			    "%u%c%%%u ", s,
-			    slots_has(&g->at.raw, s) ? '~' : '=', operand++);
+			    "%u%c%%%u ", s, mark(g, s), operand++);
 	len += (size_t)snprintf(text + len, cap - len, "\"\n\t.popsection");
 	return len;
 }

@@ -191,8 +191,8 @@ static void go_on(struct loader *l, char kind, gva_t pc)
 {
 	struct asm_buf *a = &l->a;
 
-	if (kind == OBJECT_LINK) {
-		link_jump(l, pc);
+	if (kind == OBJECT_LINK || kind == OBJECT_BASELINE) {
+		link_jump(l, kind == OBJECT_LINK ? pc : pc | LINK_BASELINE);
 		return;
 	}
 	if (kind == OBJECT_STOP) {

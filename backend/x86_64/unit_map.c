@@ -56,8 +56,9 @@ bool x86_read_places(const char *text, struct unit_map *m)
 		size_t n = strcspn(text, " ");
 		char *at;
 		unsigned long slot = strtoul(text, &at, 10);
-		p.raw = *at == '~';
-		if ((*at != '=' && !p.raw) || slot >= ABI_NSLOTS ||
+		p.raw = *at == '~' || *at == '?';
+		p.single = *at == '!' || *at == '?';
+		if ((*at != '=' && !p.raw && !p.single) || slot >= ABI_NSLOTS ||
 		    at >= text + n)
 			return false;
 		at++;
@@ -100,6 +101,22 @@ static const struct unit_access *find(const struct unit_map *m, u32 off)
 							     NULL;
 }
 
+/* The slot's value from what GCC had in the place. */
+static void finish(u64 *v, const struct unit_place *p)
+{
+	const u64 nan = 0x7ff8000000000000, nan32 = 0x7fc00000;
+
+	if (!p->single) {
+		if (p->raw && (*v & ~(1ull << 63)) > 0x7ff0000000000000)
+			*v = nan;
+		return;
+	}
+	*v = (u32)*v;
+	if (p->raw && (*v & 0x7fffffff) > 0x7f800000)
+		*v = nan32;
+	*v |= 0xffffffff00000000;
+}
+
 bool x86_context_save_unit(const struct guest_isa *g, struct vcpu *v,
     const void *uc, const struct unit_map *map, u32 off, gva_t *pc)
 {
@@ -121,8 +138,7 @@ bool x86_context_save_unit(const struct guest_isa *g, struct vcpu *v,
 			    (const void *)(uintptr_t)(x86_context_reg(uc, RSP) +
 				(u64)p->value),
 			    sizeof(*to));
-		if (p->raw && (*to & ~(1ull << 63)) > 0x7ff0000000000000)
-			*to = 0x7ff8000000000000; /* canonical */
+		finish(to, p);
 	}
 	s->fpu = x86_context_mxcsr(uc);
 	*pc = x->pc;

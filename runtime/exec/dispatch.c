@@ -175,6 +175,15 @@ static inline enum vm_action event(struct vcpu *v, u32 reason, u64 arg)
 	return act;
 }
 
+/* The same, but not a unit. */
+static struct tb *must_get_block(struct vcpu *v, gva_t pc)
+{
+	struct tb *tb;
+	while (!(tb = tb_get_block(v, pc)))
+		exec_flush(v);
+	return tb;
+}
+
 enum vm_action exec_event(struct vcpu *v, u32 reason, u64 arg)
 {
 	return event(v, reason, arg);
@@ -396,14 +405,17 @@ static const void *link_site(struct vcpu *v, u64 rx_site)
 		i++;
 	assert(i < from->nlinks);
 	u64 epoch = atomic_load(&ex->epoch);
-	v->abi.pc = from->links[i].target;
+	gva_t target = from->links[i].target;
+	v->abi.pc = target & ~(gva_t)LINK_BASELINE;
 	if (asked_to_stop(v) || wants_interp(v))
 		return resume(v);
 	if (ex->tier)
 		tier_poke(ex);
 	if (v->vm->cfg.jit_wait && ex->tier)
 		tier_reached(v);
-	struct tb *to = must_get(v, v->abi.pc, false);
+	struct tb *to = target & LINK_BASELINE ?
+	    must_get_block(v, v->abi.pc) :
+	    must_get(v, v->abi.pc, false);
 	if (!to->code)
 		return resume(v);
 	pthread_mutex_lock(&ex->lock);

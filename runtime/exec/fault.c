@@ -32,8 +32,7 @@ static u64 memory_arg(int sig, const siginfo_t *si)
 }
 
 /* The guest's state at host address pc in tb, which faulted. */
-static bool save_state(
-    struct vcpu *v, const struct tb *tb, const void *uc, u64 pc)
+static bool save_state(struct vcpu *v, const struct tb *tb, void *uc, u64 pc)
 {
 	const struct host_backend *host = v->vm->exec->host;
 	if (tb->unit) {

@@ -159,6 +159,8 @@ static inline u8 *cache_rw(const struct exec *ex, u64 rx)
 
 /* tables.c: need lock unless said otherwise */
 struct tb *tb_find(const struct exec *ex, gva_t pc); /* lock-free */
+/* The same, but not a unit. */
+struct tb *tb_find_block(const struct exec *ex, gva_t pc);
 struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */
 /* The blocks of one guest page, or NULL. */
 struct page *page_find(const struct exec *ex, u64 number);
@@ -193,6 +195,8 @@ gva_t tb_guest_pc(const struct tb *tb, u64 rx);
  * (flush and retry). with_ir keeps the IR for the interpreter. Takes lock.
  */
 struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir);
+/* The same, but not a unit. */
+struct tb *tb_get_block(struct vcpu *v, gva_t pc);
 /*
  * The one instruction at pc as it was lifted, for the interpreter; valid
  * until v's next call, NULL when the host is out of memory. `beneath`: its

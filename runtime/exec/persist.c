@@ -180,7 +180,7 @@ static struct tb *take(
 
 /* The unit that is entered at pc before the block there. */
 static struct tb *find_and_take(
-    struct vcpu *v, const struct image *im, gva_t pc, size_t max)
+    struct vcpu *v, const struct image *im, gva_t pc, size_t max, bool units)
 {
 	const u8 *guest = (const u8 *)(uintptr_t)(v->vm->mem_base + pc);
 	u64 off = im->off + (pc - im->start);
@@ -188,7 +188,7 @@ static struct tb *find_and_take(
 	struct store_block b;
 	struct tb *tb;
 
-	if (ex->tier && !ex->debug.nbreaks &&
+	if (units && ex->tier && !ex->debug.nbreaks &&
 	    store_find(&im->file, off | UNIT_OFF, guest, max, &b) &&
 	    b.flags & KEPT_UNIT && (tb = take(v, im, &b, pc)))
 		return tb;
@@ -198,24 +198,26 @@ static struct tb *find_and_take(
 }
 
 /* Container and guest memory may both be cut off under us. */
-static struct tb *find(struct vcpu *v, struct image *im, gva_t pc, size_t max)
+static struct tb *find(
+    struct vcpu *v, struct image *im, gva_t pc, size_t max, bool units)
 {
 	if (!im->file.nsegs || !fault_guard(v))
 		return NULL;
-	struct tb *tb = find_and_take(v, im, pc, max);
+	struct tb *tb = find_and_take(v, im, pc, max, units);
 	fault_unguard(v);
 	return tb;
 }
 
-struct tb *persist_load(struct vcpu *v, struct image *im, gva_t pc, size_t max)
+struct tb *persist_load(
+    struct vcpu *v, struct image *im, gva_t pc, size_t max, bool units)
 {
 	struct exec *ex = v->vm->exec;
-	struct tb *tb = find(v, im, pc, max);
+	struct tb *tb = find(v, im, pc, max, units);
 
 	if (!tb && im->stale) {
 		im->stale = false;
 		store_file_refresh(&im->file);
-		tb = find(v, im, pc, max);
+		tb = find(v, im, pc, max, units);
 	}
 	if (!tb || (tb->unit && tb_add_parts(ex, tb) != 0) ||
 	    tb_insert(ex, tb) != 0) {

@@ -42,9 +42,11 @@ static inline bool persist_movable(const struct metic_vm *vm, gva_t pc)
 }
 /*
  * The block at pc from the store, entered into the tables; NULL: there is
- * none. `max` bytes are readable from pc.
+ * none. `max` bytes are readable from pc; `units`: the optimizing tier's code,
+ * too.
  */
-struct tb *persist_load(struct vcpu *v, struct image *im, gva_t pc, size_t max);
+struct tb *persist_load(
+    struct vcpu *v, struct image *im, gva_t pc, size_t max, bool units);
 /* persist_unit.c: tb's code with what else a unit has, as it is kept. */
 size_t persist_unit_size(const struct tb *tb);
 /* All but the code itself, which the caller puts at the start of `to`. */

@@ -53,6 +53,14 @@ struct tb *tb_find(const struct exec *ex, gva_t pc)
 	return tb;
 }
 
+struct tb *tb_find_block(const struct exec *ex, gva_t pc)
+{
+	struct tb *tb = tb_find(ex, pc);
+	while (tb && (tb->pc != pc || tb->unit))
+		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
+	return tb;
+}
+
 struct tb *tb_by_code(const struct exec *ex, u64 rx)
 {
 	const u8 *p = (const u8 *)(uintptr_t)rx;
@@ -174,12 +182,13 @@ void tb_replace(struct exec *ex, struct tb *tb)
 		was->in = NULL;
 		while (l) {
 			struct in_link *next = l->next;
-			const u8 *rx =
-			    l->from->code_start + l->from->links[l->site].off;
+			const struct link_site *s = &l->from->links[l->site];
+			const u8 *rx = l->from->code_start + s->off;
+			struct tb *to = s->target & LINK_BASELINE ? was : tb;
 			ex->host->patch(cache_rw(ex, (u64)(uintptr_t)rx),
-			    (u64)(uintptr_t)rx, (u64)(uintptr_t)tb->code);
-			l->next = tb->in;
-			tb->in = l;
+			    (u64)(uintptr_t)rx, (u64)(uintptr_t)to->code);
+			l->next = to->in;
+			to->in = l;
 			l = next;
 		}
 	}

@@ -177,7 +177,8 @@ static int compile(struct exec *ex, struct tb *tb)
 	return 0;
 }
 
-static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
+static struct tb *translate(
+    struct vcpu *v, gva_t pc, bool with_ir, bool units)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
@@ -186,8 +187,8 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir)
 	struct image *im = persist_image(ex, pc);
 	struct tb *tb;
 	if (im && !with_ir) {
-		tb = persist_load(
-		    v, im, pc, debug_code_end(ex, pc, code_window(vm, pc)));
+		tb = persist_load(v, im, pc,
+		    debug_code_end(ex, pc, code_window(vm, pc)), units);
 		if (tb) {
 			vm->stats.load_ns += now_ns() - t0;
 			return tb;
@@ -248,9 +249,20 @@ struct tb *tb_get(struct vcpu *v, gva_t pc, bool with_ir)
 	if (!tb) {
 		u8 before = v->activity;
 		v->activity = VCPU_TRANSLATES;
-		tb = translate(v, pc, with_ir);
+		tb = translate(v, pc, with_ir, true);
 		v->activity = before;
 	}
+	pthread_mutex_unlock(&ex->lock);
+	return tb;
+}
+
+struct tb *tb_get_block(struct vcpu *v, gva_t pc)
+{
+	struct exec *ex = v->vm->exec;
+	pthread_mutex_lock(&ex->lock);
+	struct tb *tb = tb_find_block(ex, pc);
+	if (!tb)
+		tb = translate(v, pc, false, false);
 	pthread_mutex_unlock(&ex->lock);
 	return tb;
 }

@@ -413,9 +413,8 @@ static const void *link_site(struct vcpu *v, u64 rx_site)
 		tier_poke(ex);
 	if (v->vm->cfg.jit_wait && ex->tier)
 		tier_reached(v);
-	struct tb *to = target & LINK_BASELINE ?
-	    must_get_block(v, v->abi.pc) :
-	    must_get(v, v->abi.pc, false);
+	struct tb *to = target & LINK_BASELINE ? must_get_block(v, v->abi.pc) :
+						 must_get(v, v->abi.pc, false);
 	if (!to->code)
 		return resume(v);
 	pthread_mutex_lock(&ex->lock);

@@ -177,8 +177,7 @@ static int compile(struct exec *ex, struct tb *tb)
 	return 0;
 }
 
-static struct tb *translate(
-    struct vcpu *v, gva_t pc, bool with_ir, bool units)
+static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir, bool units)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;

@@ -63,8 +63,9 @@ static i64 open_lookup(struct linux_task *t, const u64 a[6], u64 flags,
 }
 
 /*
- * What lies in the sysroot, without a link on the way, opens at once. Any
- * error means to go the long way; so does what may create a file.
+ * What lies in the sysroot, without a link on the way, opens at once, and
+ * what is not there, without a link on the way, on the host. Any error means
+ * to go the long way, unless a name is nowhere; so does what may create it.
  */
 static i64 open_quickly(struct linux_task *t, const u64 a[6])
 {
@@ -75,8 +76,13 @@ static i64 open_quickly(struct linux_task *t, const u64 a[6])
 	if (!t->p->cfg.sysroot || (a[2] & (O_CREAT | FLAG_TMPFILE)) ||
 	    guest_string(t, guest, a[1], sizeof(guest)) < 0 ||
 	    !path_below(t->p, guest, host))
-		return -ENOENT;
-	return safe_syscall(t, SYS_openat2, a[0], host, &how, sizeof(how));
+		return -ELOOP;
+	i64 r = safe_syscall(t, SYS_openat2, a[0], host, &how, sizeof(how));
+	if (r != -ENOENT)
+		return r;
+	if (guest[0] != '/')
+		return -ELOOP;
+	return safe_syscall(t, SYS_openat2, a[0], guest, &how, sizeof(how));
 }
 
 i64 sys_openat(struct linux_task *t, const u64 a[6])
@@ -86,7 +92,7 @@ i64 sys_openat(struct linux_task *t, const u64 a[6])
 	int fd;
 	i64 r = open_quickly(t, a);
 
-	if (r >= 0 || r <= SYS_RESTART)
+	if (r >= 0 || r <= SYS_RESTART || r == -ENOENT)
 		return r;
 	r = open_lookup(t, a, (u32)a[2], host, b, &fd);
 	if (r < 0)

@@ -399,6 +399,7 @@ enum {
 	PATH_NULL = 4, /* NULL is allowed: out becomes "" */
 	PATH_CREATE = 8, /* the last component may not exist yet */
 	PATH_LEAVE = 16, /* what is no path at all is left to the host */
+	PATH_FIND = 32, /* what is nowhere is not made, but an error */
 };
 
 /*

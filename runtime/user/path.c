@@ -145,9 +145,9 @@ static bool kernel_may_refuse(const char *dir, const struct stat *link)
 {
 	struct stat st;
 
-	return stat(*dir ? dir : "/", &st) == 0 &&
+	return link->st_uid != geteuid() && stat(*dir ? dir : "/", &st) == 0 &&
 	    (st.st_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH) &&
-	    link->st_uid != geteuid() && link->st_uid != st.st_uid;
+	    link->st_uid != st.st_uid;
 }
 
 /*
@@ -388,6 +388,39 @@ static int link_target(const char *at, char link[PATH_MAX])
 	return join(link, link, "/", s);
 }
 
+/* All but the last component of an absolute path: "" or "/a/b". */
+static void directory_of(const char *path, char dir[PATH_MAX])
+{
+	size_t n = (size_t)(strrchr(path, '/') - path);
+
+	memcpy(dir, path, n);
+	dir[n] = 0;
+}
+
+/* The path's directory is not in the sysroot, nor a link on the way there. */
+static bool dir_not_in_sysroot(const char *root, const char *path)
+{
+	char dir[PATH_MAX], at[PATH_MAX];
+
+	directory_of(path, dir);
+	return dir[0] && !strstr(path, "..") && !path_is_host(path) &&
+	    join(at, root, dir, "") == 0 && path_is_absent(at);
+}
+
+/*
+ * Is `path`, which the sysroot does not have, a link on the host, and without
+ * another one on the way? *st is about it.
+ */
+static bool host_link(const char *path, struct stat *st)
+{
+	char dir[PATH_MAX];
+
+	directory_of(path, dir);
+	return path_has_no_links(AT_FDCWD, dir[0] ? dir : "/") &&
+	    lstat(path, st) == 0 && S_ISLNK(st->st_mode) &&
+	    !kernel_may_refuse(dir, st);
+}
+
 /* As translate_absolute, component by component. */
 static int translate_slowly(
     const char *root, const char *path, char out[PATH_MAX], unsigned flags)
@@ -431,24 +464,33 @@ static int translate_absolute(
 	    (path_is_kernels(path) || path_has_no_links(AT_FDCWD, path)))
 		return join(out, path, "", "");
 	for (int links = 0; r == 0; links++) {
-		if (!found_before(root, path, found))
+		const char *at = out;
+		bool dir = found_before(root, path, found);
+		if (dir)
+			r = join(out, root, found, "");
+		else if (!dir_not_in_sysroot(root, path))
 			return translate_slowly(root, path, out, flags);
-		r = join(out, root, found, "");
+		else
+			r = join(found, path, "", "");
 		if (r < 0)
 			return r;
-		if (lstat(out, &st) < 0) {
-			if (!path_has_no_links(AT_FDCWD, found))
+		if (!dir || lstat(out, &st) < 0) {
+			if (path_has_no_links(AT_FDCWD, found)) {
+				/* Nowhere: it belongs to its directory. */
+				if (dir && lstat(found, &st) < 0)
+					return 0;
+				return join(out, found, "", "");
+			}
+			if (!host_link(found, &st))
 				return translate_slowly(root, path, out, flags);
-			/* Nowhere: it belongs to its directory. */
-			return lstat(found, &st) < 0 ? 0 :
-						       join(out, found, "", "");
+			at = found;
 		}
 		if (!S_ISLNK(st.st_mode) || (flags & PATH_NOFOLLOW))
-			return 0;
+			return at == out ? 0 : join(out, at, "", "");
 		if (links == LINKS_MAX)
 			return -ELOOP;
 		memcpy(next, found, strlen(found) + 1);
-		r = link_target(out, next);
+		r = link_target(at, next);
 		path = next;
 	}
 	return r;
@@ -521,10 +563,16 @@ int path_lookup(struct linux_task *t, int dirfd, gva_t path, char out[PATH_MAX],
 	i64 n = guest_string(t, buf, path, sizeof(buf));
 	if (n < 0)
 		return flags & PATH_LEAVE ? 1 : (int)n;
+	bool follow = !(flags & PATH_NOFOLLOW);
+	bool find = flags & PATH_FIND && t->p->cfg.sysroot && buf[0] == '/';
+	if (find && path_recall(t, buf, follow, out))
+		return 0;
 	int r = path_translate(t->p, dirfd, buf, out, flags);
 	if (r == 0 && out[0] == '/' && path_is_kernels(out)) {
 		int k = proc_follow(t, dirfd, out, flags, out);
 		r = k == PROC_NOT_OURS ? 0 : k;
+	} else if (r == 0 && find) {
+		path_study(t, buf, follow, out);
 	}
 	return r;
 }

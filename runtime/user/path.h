@@ -66,6 +66,15 @@ enum path_guess path_guess(struct linux_task *t, const char *guest, bool follow,
 /* Whether that is what was found: err is 0 or what the call said. */
 bool path_holds(struct path_known *k, i64 err, const struct stat *st);
 /*
+ * Is the file found where it was before? Then `host` is its path, or one that
+ * is nowhere if it was and is nowhere.
+ */
+bool path_recall(
+    struct linux_task *t, const char *guest, bool follow, char host[PATH_MAX]);
+/* The guest path was looked up and led to `host`: see what to remember. */
+void path_study(
+    struct linux_task *t, const char *guest, bool follow, const char *host);
+/*
  * The guest path was looked up and led to `host`, which is what st says
  * (or, if st is NULL, is nowhere): remember that.
  */

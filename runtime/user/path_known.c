@@ -105,6 +105,45 @@ bool path_holds(struct path_known *k, i64 err, const struct stat *st)
 	return false;
 }
 
+bool path_recall(
+    struct linux_task *t, const char *guest, bool follow, char host[PATH_MAX])
+{
+	struct path_known *k;
+	struct stat st;
+	int r;
+
+	switch (path_guess(t, guest, follow, host, &k)) {
+	case PATH_ABSENT: memcpy(host, guest, strlen(guest) + 1); return true;
+	case PATH_ASK:
+		r = follow ? stat(host, &st) : lstat(host, &st);
+		return path_holds(k, r < 0 ? -errno : 0, &st);
+	default: return false;
+	}
+}
+
+/* What was not worth remembering is not looked at again. */
+static bool is_hopeless(struct linux_task *t, const char *guest, bool follow)
+{
+	struct path_known *k = is_plain(guest) ? known_slot(t, guest) : NULL;
+
+	return !k ||
+	    (k->kind == KNOWN_WALK && k->follow == follow &&
+		strcmp(k->guest, guest) == 0);
+}
+
+void path_study(
+    struct linux_task *t, const char *guest, bool follow, const char *host)
+{
+	struct stat st;
+
+	if (is_hopeless(t, guest, follow))
+		return;
+	if ((follow ? stat(host, &st) : lstat(host, &st)) == 0)
+		path_learn(t, guest, follow, host, &st);
+	else if (errno == ENOENT)
+		path_learn(t, guest, follow, host, NULL);
+}
+
 void path_learn(struct linux_task *t, const char *guest, bool follow,
     const char *host, const struct stat *st)
 {
@@ -112,19 +151,21 @@ void path_learn(struct linux_task *t, const char *guest, bool follow,
 	size_t n = strlen(t->p->cfg.sysroot);
 	u8 kind;
 
-	if (!k || (st && !has_one_name(st)))
+	if (!k)
 		return;
 	if (k->kind == KNOWN_WALK && st && k->follow == follow &&
 	    same_file(k, st) && strcmp(k->guest, guest) == 0)
 		return;
 	if (!st)
 		kind = KNOWN_ABSENT;
+	else if (!has_one_name(st))
+		kind = KNOWN_WALK;
 	else if (strncmp(host, t->p->cfg.sysroot, n) == 0 && host[n] == '/')
 		kind = KNOWN_BELOW;
 	else if (strcmp(host, guest) == 0)
 		kind = KNOWN_HOST;
 	else
-		return;
+		kind = KNOWN_WALK;
 	k->kind = kind;
 	k->follow = follow;
 	k->dev = st ? st->st_dev : 0;

@@ -104,6 +104,8 @@ static i64 look(struct linux_task *t, const struct look *l, const u64 a[6])
 	if (!t->p->cfg.sysroot ||
 	    guest_string(t, guest, a[1], sizeof(guest)) < 0)
 		return call_translated(t, l->nr, a, l->flags_at, host);
+	if (!guest[0]) /* the descriptor itself */
+		return call_with(t, l, a, guest, false, &st);
 	switch (path_guess(t, guest, follow, host, &k)) {
 	case PATH_ABSENT: return -ENOENT;
 	case PATH_ASK:
@@ -212,8 +214,8 @@ i64 sys_utimensat(struct linux_task *t, const u64 a[6])
 i64 sys_readlinkat(struct linux_task *t, const u64 a[6])
 {
 	char host[PATH_MAX], text[PATH_MAX];
-	i64 r = path_lookup(
-	    t, (int)a[0], a[1], host, PATH_NOFOLLOW | PATH_EMPTY | PATH_LEAVE);
+	i64 r = path_lookup(t, (int)a[0], a[1], host,
+	    PATH_NOFOLLOW | PATH_EMPTY | PATH_LEAVE | PATH_FIND);
 	bool proc = r == 0 &&
 	    (strncmp(host, "/proc/", 6) == 0 ||
 		(host[0] != '/' && proc_absolute((int)a[0], host, text)));

@@ -475,6 +475,12 @@ static size_t find_unit(struct loader *l)
 	return 0;
 }
 
+/*
+ * GCC's code may spill 16 bytes at a time, to where it takes the stack to be
+ * aligned as behind any call; frames of ours have 8. A frame more, that goes
+ * on to the next one, makes it so. From then on the guest function that the
+ * unit is part of has an aligned stack, so there is one at most.
+ */
 static void entry(struct loader *l, size_t *to_code)
 {
 	struct unit_code *uc = l->uc;
@@ -489,6 +495,13 @@ static void entry(struct loader *l, size_t *to_code)
 	size_t room = asm_jcc8(a, CC_AE);
 	asm_load(a, 8, RSP, mem_vcpu(ABI_OFF(call_base)));
 	asm_fix8(a, room);
+	asm_mov_rr(a, 4, RAX, RSP);
+	asm_alu_ri(a, ALU_AND, 4, RAX, 8);
+	size_t aligned = asm_jcc8(a, CC_NE);
+	size_t with_pad = asm_call(a);
+	asm_ret(a); /* the guest pc stays in rax: on to the next frame */
+	asm_fix(a, with_pad, a->len);
+	asm_fix8(a, aligned);
 	*to_code = asm_jmp(a);
 }
 

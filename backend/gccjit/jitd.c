@@ -11,16 +11,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/gccjit/confine.h"
 #include "backend/gccjit/gen.h"
 #include "translator/unit_wire.h"
-
-#define MEMORY_MAX ((rlim_t)2 << 30)
 
 static bool read_all(void *p, size_t n)
 {
@@ -127,17 +124,6 @@ static int compile_file(const char *from, const char *to)
 	return !ok;
 }
 
-static void confine(bool eager)
-{
-	struct rlimit mem = { MEMORY_MAX, MEMORY_MAX }, none = { 0, 0 };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	setrlimit(RLIMIT_AS, &mem);
-	setrlimit(RLIMIT_CORE, &none);
-	if (!eager && nice(10) == -1)
-		return; /* then at the same priority */
-}
-
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/metic-jitd-XXXXXX";
@@ -153,8 +139,7 @@ int main(int argc, char **argv)
 		       "to an object file.\n");
 		return strcmp(argv[1], "--help") ? 2 : 0;
 	}
-	confine(eager);
-	if (!mkdtemp(dir))
+	if (!confine(eager) || !mkdtemp(dir))
 		return 1;
 	while (read_all(&h, sizeof(h)) && h.magic == JITD_MAGIC &&
 	    h.size <= JITD_SIZE_MAX) {

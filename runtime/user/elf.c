@@ -4,7 +4,8 @@
  * The file is untrusted. After elf_open succeeds:
  *   - all program headers lie in the file and have been read;
  *   - each PT_LOAD has p_filesz <= p_memsz, lies below addr_max, its bytes
- *     lie in the file, and its offset and address agree modulo the page;
+ *     lie in the file, and its offset and address agree modulo the page if it
+ *     has any;
  *   - no two PT_LOADs share a byte;
  *   - the entry point is on a page of an executable PT_LOAD, unless there
  *     is an interpreter, which then has the first word;
@@ -136,9 +137,10 @@ static int check_load(
 	    end > addr_max - HOST_PAGE)
 		return refuse(f, why, n,
 		    "segment %u does not fit into the address space", i);
-	if (ph->p_offset > f->size || ph->p_filesz > f->size - ph->p_offset)
+	if (ph->p_filesz &&
+	    (ph->p_offset > f->size || ph->p_filesz > f->size - ph->p_offset))
 		return refuse(f, why, n, "truncated in segment %u", i);
-	if ((ph->p_vaddr & mask) != (ph->p_offset & mask))
+	if (ph->p_filesz && (ph->p_vaddr & mask) != (ph->p_offset & mask))
 		return refuse(f, why, n, "segment %u is misaligned", i);
 	for (unsigned k = 0; k < i; k++) {
 		const Elf64_Phdr *o = &f->ph[k];

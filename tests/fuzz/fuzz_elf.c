@@ -87,10 +87,11 @@ static const char *check_loads(const struct elf_file *f)
 		if (__builtin_add_overflow(p->p_vaddr, p->p_memsz, &end) ||
 		    end > ADDR_MAX)
 			return "outside of the address space";
-		if (p->p_offset > f->size ||
-		    p->p_filesz > f->size - p->p_offset)
+		if (p->p_filesz &&
+		    (p->p_offset > f->size ||
+			p->p_filesz > f->size - p->p_offset))
 			return "not in the file";
-		if ((p->p_vaddr ^ p->p_offset) % HOST_PAGE)
+		if (p->p_filesz && (p->p_vaddr ^ p->p_offset) % HOST_PAGE)
 			return "misaligned";
 		if (p->p_vaddr < f->lo || end > f->hi)
 			return "outside of lo..hi";

@@ -135,7 +135,7 @@ const char *choose_jitd(const struct options *o, const char *self, char *buf)
 {
 	static const char *const place[] = { "metic-jitd",
 		"../libexec/metic-jitd", "../../backend/gccjit/metic-jitd" };
-	const char *env = getenv("METIC_JITD");
+	const char *env = secure_getenv("METIC_JITD");
 	if (o->jitd || env)
 		return o->jitd ? o->jitd : env;
 	const char *slash = self ? strrchr(self, '/') : NULL;

@@ -300,7 +300,17 @@ static bool merge(struct facts *into, const struct facts *f)
 	bool any = merge_slots(&into->dirty, &f->dirty);
 
 	into->full |= f->full;
-	return merge_slots(&into->raw, &f->raw) || any;
+	if (!into->reached) {
+		into->reached = true;
+		into->raw = f->raw;
+		return true;
+	}
+	for (size_t k = 0; k < ARRAY_LEN(into->raw.w); k++) {
+		u64 both = into->raw.w[k] & f->raw.w[k];
+		any |= both != into->raw.w[k];
+		into->raw.w[k] = both;
+	}
+	return any;
 }
 
 bool gen_inlined(
@@ -336,11 +346,14 @@ static bool flow_end(struct gen *g, const struct unit_node *n,
 	case IR_RET:
 		return n->ctx &&
 		    flow_to(g, u->ctx[n->ctx].ret, u->ctx[n->ctx].parent, f);
-	case IR_GOTO_PTR:
+	case IR_GOTO_PTR: {
+		struct facts settled = *f;
+		settled.raw = (struct slots){ { 0 } };
 		for (u32 k = 0; k < u->nnodes; k++)
 			if (u->node[k].ctx == n->ctx)
-				any |= merge(&g->in[k], f);
+				any |= merge(&g->in[k], &settled);
 		return any;
+	}
 	default: return false;
 	}
 }
@@ -354,6 +367,8 @@ static bool flow_node(struct gen *g, u32 k)
 	u32 n = ir_block_order(r, order);
 	bool any = false;
 
+	if (!g->in[k].reached)
+		return false;
 	at[0] = g->in[k];
 	for (u32 b = 0; b < n; b++) {
 		const struct ir_block *blk = &r->block[order[b]];
@@ -405,9 +420,11 @@ static void flow(struct gen *g)
 		if (pin != NOREG && pin < XMM0)
 			slots_add(&g->in[0].dirty, g->g->regs[k].slot);
 	}
+	g->in[0].reached = true;
 	bool ok = flow_all(g);
 	if (!ok || is_full(g)) {
 		memset(g->in, 0, n);
+		g->in[0].reached = true;
 		ok = flow_all(g);
 	}
 	g->refused |= !ok;

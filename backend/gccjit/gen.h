@@ -63,12 +63,15 @@ static inline void slots_remove(struct slots *s, unsigned i)
 	s->w[i / 64] &= ~(1ull << i % 64);
 }
 
-/* What is known at a place. Both only grow where ways meet. */
+/* What is known at a place. Where ways meet, a slot is dirty if it is so on
+   one of them, and raw if on all: on the way to there it is made canonical
+   (a NaN that came from the guest's memory keeps its bits). */
 struct facts {
 	struct slots dirty; /* state[] is stale */
 	/* A NaN in it may be any NaN: it is made canonical where it can be
 	   seen, and by the fault handler, not after each operation. */
 	struct slots raw;
+	bool reached;
 	bool full; /* on some way here there were too many dirty slots */
 };
 
@@ -152,8 +155,8 @@ void gen_take(struct gen *g, unsigned slot, rval whole);
 rval gen_is_boxed(struct gen *g, rval whole);
 /* A value, wherever it is kept. */
 rval gen_value(struct gen *g, ir_ref ref);
-/* Make the raw slots canonical. */
-void gen_settle(struct gen *g);
+/* Make the raw slots canonical, but for those that may stay raw. */
+void gen_settle(struct gen *g, const struct slots *but);
 void gen_memory(struct gen *g, ir_ref ref);
 /* Store what is dirty to state[]; without pins unless `pins`. */
 void gen_flush(struct gen *g, bool pins);

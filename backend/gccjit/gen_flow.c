@@ -117,7 +117,7 @@ static lval leave(struct gen *g, rval pc)
 	struct pins p = pin_vars(g, false), f = { 0 };
 	lval rax = NULL;
 
-	gen_settle(g);
+	gen_settle(g, NULL);
 	gen_flush(g, false);
 	if (g->fp)
 		f = pin_vars(g, true);
@@ -212,12 +212,15 @@ static void go(struct gen *g, gva_t pc, u32 ctx)
 	}
 	if (pc <= g->r->pc && ctx == g->n->ctx) {
 		gcc_jit_block *stop = gen_block(g), *on = gen_block(g);
+		struct facts at = g->at;
 		gcc_jit_block_end_with_conditional(
 		    g->cur, NULL, gen_unlikely(g, poll(g)), stop, on);
 		g->cur = stop;
 		exit_jump(g, OBJECT_STOP, pc);
 		g->cur = on;
+		g->at = at;
 	}
+	gen_settle(g, &g->in[to].raw);
 	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[to]);
 }
 
@@ -292,6 +295,7 @@ static void jump_ptr(struct gen *g, const struct ir_insn *i)
 		c[n++] = gcc_jit_context_new_case(g->cx, v, v, g->head[k]);
 	}
 	lval at = gen_local(g, t, "at"), pc = gen_local(g, t, "pc");
+	gen_settle(g, NULL);
 	gen_assign(g, pc, g->val[i->a]);
 	rval off = gen_bin(g, GCC_JIT_BINARY_OP_MINUS, t,
 	    gcc_jit_lvalue_as_rvalue(pc), gen_pc(g, lo));

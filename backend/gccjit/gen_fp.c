@@ -130,14 +130,16 @@ rval gen_value(struct gen *g, ir_ref ref)
 				     g->val[ref];
 }
 
-void gen_settle(struct gen *g)
+void gen_settle(struct gen *g, const struct slots *but)
 {
-	for (unsigned s = 0; s < ABI_NSLOTS; s++)
-		if (slots_has(&g->at.raw, s))
-			gen_assign(g, g->slot[s],
-			    gen_canonical(g, gen_single(g, s) ? IR_F32 : IR_F64,
-				gcc_jit_lvalue_as_rvalue(g->slot[s])));
-	g->at.raw = (struct slots){ { 0 } };
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!slots_has(&g->at.raw, s) || (but && slots_has(but, s)))
+			continue;
+		gen_assign(g, g->slot[s],
+		    gen_canonical(g, gen_single(g, s) ? IR_F32 : IR_F64,
+			gcc_jit_lvalue_as_rvalue(g->slot[s])));
+		slots_remove(&g->at.raw, s);
+	}
 }
 
 rval gen_whole(struct gen *g, unsigned slot)

@@ -173,7 +173,7 @@ void gen_memory(struct gen *g, ir_ref ref)
 		return;
 	}
 	if (slots_count(&g->at.dirty) > MAP_MAX) {
-		gen_settle(g);
+		gen_settle(g, NULL);
 		gen_flush(g, true);
 		g->at = (struct facts){ 0 };
 	}

@@ -16,7 +16,8 @@ BEGIN = "<!-- written by ./dev bench --readme -->"
 END = "<!-- end of what ./dev bench --readme wrote -->"
 
 # Sizes of the chart in pixels.
-BAR, GAP, LEFT, RIGHT, TOP, PLOT, BOTTOM = 26, 24, 48, 16, 66, 280, 62
+BAR, GAP, LEFT, RIGHT, TOP, PLOT, BOTTOM = 26, 24, 48, 16, 66, 280, 42
+WIDTH_MIN, LINE, LETTER = 700, 15, 6.6  # of the small text, at most
 
 # A background of its own: readable wherever it is shown, also where a viewer
 # does not know whether the page around it is dark.
@@ -203,9 +204,12 @@ def svg(record):
     mean = means(record)[0]
     groups.append((mean_title(record), {w: mean.get(w) for w in ways}))
     low, high = limits([v for _, g in groups for v in g.values() if v])
-    step = max(BAR * len(ways) + GAP, 100)
+    step = max(BAR * len(ways) + GAP, 100,
+               math.ceil((WIDTH_MIN - LEFT - RIGHT) / len(groups)))
     width = LEFT + step * len(groups) + RIGHT
-    height = TOP + PLOT + BOTTOM
+    notes = wrapped(machine(record), (width - LEFT - RIGHT) // LETTER)
+    notes = notes.split("\n")
+    height = TOP + PLOT + BOTTOM + LINE * len(notes)
 
     def y(v):
         return TOP + PLOT * (high - math.log2(v)) / (high - low)
@@ -227,9 +231,11 @@ def svg(record):
         bold = ' font-weight="bold"' if n == len(record["programs"]) else ""
         out.append(f'<text x="{middle:.1f}" y="{TOP + PLOT + 26}" '
                    f'text-anchor="middle"{bold}>{escaped(name)}</text>')
-    out += [f'<text class="small" x="{LEFT}" y="{height - 12}">'
-            f"{escaped(machine(record))}</text>", "</svg>"]
-    return "\n".join(out) + "\n"
+    for n, line in enumerate(notes):
+        at = TOP + PLOT + BOTTOM + 4 + LINE * n
+        out.append(f'<text class="small" x="{LEFT}" y="{at}">'
+                   f"{escaped(line)}</text>")
+    return "\n".join(out + ["</svg>"]) + "\n"
 
 
 # --- for programs -----------------------------------------------------------

@@ -124,6 +124,11 @@ class Chart(unittest.TestCase):
                           ("x", "y", "width", "height"))
             self.assertTrue(0 <= x and x + w <= width, r.attrib)
             self.assertTrue(0 <= y and y + h <= height, r.attrib)
+        for t in root.iter(NS + "text"):
+            if not t.get("text-anchor") and t.get("class") == "small":
+                end = float(t.get("x")) + len(t.text) * speed.LETTER
+                self.assertLessEqual(end, width, t.text)
+            self.assertLess(float(t.get("y")), height)
 
     def test_each_class_has_both_colours(self):
         """What is drawn has a colour for light and for dark pages."""

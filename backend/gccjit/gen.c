@@ -432,6 +432,58 @@ static void flow(struct gen *g)
 
 /* --- code ---------------------------------------------------------------- */
 
+static bool only_branched_on(const struct gen *g, ir_ref ref)
+{
+	for (u32 k = ref + 1; k < g->r->ninsns; k++) {
+		const struct ir_insn *i = &g->r->insn[k];
+		const ir_ref v[3] = { i->a, i->b, i->c };
+		const char *args = ir_opinfo[i->op].args;
+		if (i->op == IR_BR && i->a == ref)
+			return true;
+		for (unsigned o = 0; i->op != IR_BR && o < 3 && args[o]; o++)
+			if (v[o] == ref)
+				return false;
+	}
+	return false;
+}
+
+/*
+ * GCC leaves out, or moves to where it is used, an op whose result is not
+ * always used; its flags are wanted all the same, and before the next access.
+ */
+static void keep_flags(struct gen *g, ir_ref ref)
+{
+	u8 ty = g->r->insn[ref].type;
+	bool fp = ty == IR_F32 || ty == IR_F64;
+
+	if (ty == IR_I1 && only_branched_on(g, ref))
+		return;
+	gcc_jit_extended_asm *a =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, "");
+	gcc_jit_extended_asm_set_volatile_flag(a, 1);
+	gcc_jit_extended_asm_add_input_operand(
+	    a, NULL, fp ? "x" : "r", g->val[ref]);
+}
+
+/*
+ * Operands that are boxes nobody made: for one instruction, since what is made
+ * here need not be there on other ways.
+ */
+static unsigned make_boxes(
+    struct gen *g, const struct ir_insn *i, ir_ref boxes[3])
+{
+	const ir_ref v[3] = { i->a, i->b, i->c };
+	const char *args = ir_opinfo[i->op].args;
+	unsigned n = 0;
+
+	for (unsigned o = 0; o < 3 && args[o]; o++)
+		if (g->r->insn[v[o]].op == IR_F32_BOX && !g->val[v[o]]) {
+			g->val[v[o]] = gen_value(g, v[o]);
+			boxes[n++] = v[o];
+		}
+	return n;
+}
+
 static void gen_insn(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
@@ -462,11 +514,18 @@ static void gen_insn(struct gen *g, ir_ref ref)
 		gen_assign(g, to, gcc_jit_lvalue_as_rvalue(g->slot[i->aux]));
 		g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 		g->raw[ref] = slots_has(&g->at.raw, i->aux);
-	} else if (i->op >= IR_FADD && i->op <= IR_F32_UNBOX) {
-		gen_fp(g, ref);
-	} else {
-		gen_int(g, ref);
+		return;
 	}
+	ir_ref boxes[3];
+	unsigned n = make_boxes(g, i, boxes);
+	if (i->op >= IR_FADD && i->op <= IR_F32_UNBOX)
+		gen_fp(g, ref);
+	else
+		gen_int(g, ref);
+	while (n)
+		g->val[boxes[--n]] = NULL;
+	if (ir_opinfo[i->op].flags & IRF_F)
+		keep_flags(g, ref);
 }
 
 static void gen_node(struct gen *g, u32 k)
@@ -585,6 +644,8 @@ static void make_options(struct gen *g)
 		"-fno-tree-loop-distribute-patterns", "-fpie",
 		"-fno-reorder-blocks-and-partition", "-fno-ident",
 		"-fno-delete-null-pointer-checks", "-fno-gcse", "-fno-tree-pre",
+		/* a flag raised must not get ahead of an access */
+		"-fno-schedule-insns2",
 		/* nothing is kept over a call, so no prologue saves it */
 		"-ffixed-rbp", "-fcall-used-rbx", "-fcall-used-r12",
 		"-fcall-used-r13", "-fcall-used-r14", "-fcall-used-r15",

@@ -124,6 +124,19 @@ static int compile_file(const char *from, const char *to)
 	return !ok;
 }
 
+/* What the assembler has to say is not for the guest's standard error. */
+static void quiet(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dup2(fd, 1);
+	dup2(fd, 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/metic-jitd-XXXXXX";
@@ -139,6 +152,7 @@ int main(int argc, char **argv)
 		       "to an object file.\n");
 		return strcmp(argv[1], "--help") ? 2 : 0;
 	}
+	quiet();
 	if (!confine(eager) || !mkdtemp(dir))
 		return 1;
 	while (read_all(&h, sizeof(h)) && h.magic == JITD_MAGIC &&

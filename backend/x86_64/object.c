@@ -63,8 +63,15 @@ static const void *bytes(struct loader *l, u64 off, u64 n)
 
 static const void *section(struct loader *l, unsigned i, u64 *n)
 {
-	*n = l->sh[i].sh_size;
-	return bytes(l, l->sh[i].sh_offset, *n);
+	const Elf64_Shdr *s = &l->sh[i];
+
+	*n = s->sh_size;
+	if ((s->sh_type == SHT_RELA || s->sh_type == SHT_SYMTAB) &&
+	    s->sh_offset % 8) {
+		bad(l, "a table that is not aligned");
+		return NULL;
+	}
+	return bytes(l, s->sh_offset, *n);
 }
 
 static const char *text_at(struct loader *l, const char *tab, u64 n, u64 off)
@@ -83,7 +90,7 @@ static void read_tables(struct loader *l)
 	l->eh = bytes(l, 0, sizeof(*l->eh));
 	if (!l->eh || memcmp(l->eh->e_ident, ELFMAG, SELFMAG) ||
 	    l->eh->e_machine != EM_X86_64 || l->eh->e_type != ET_REL ||
-	    l->eh->e_shnum >= SECTIONS_MAX ||
+	    l->eh->e_shnum >= SECTIONS_MAX || l->eh->e_shoff % 8 ||
 	    l->eh->e_shentsize != sizeof(*l->sh)) {
 		bad(l, "not an object");
 		return;
@@ -305,8 +312,10 @@ static void relocate(struct loader *l, size_t to, u64 len, const Elf64_Rela *r)
 		return;
 	}
 	if (is_guest(l, ELF64_R_SYM(r->r_info))) {
-		if (width != 8)
+		if (width != 8) {
 			bad(l, "a short guest address");
+			return;
+		}
 		v = l->uc->unit->node[0].ir->pc + (u64)r->r_addend;
 		memcpy(l->a.base + p, &v, sizeof(v));
 		note_pc(l, p);
@@ -315,6 +324,10 @@ static void relocate(struct loader *l, size_t to, u64 len, const Elf64_Rela *r)
 	if (!symbol_at(l, ELF64_R_SYM(r->r_info), &s))
 		return;
 	v = s + (u64)r->r_addend;
+	if (v > l->a.len) {
+		bad(l, "a relocation to nowhere");
+		return;
+	}
 	switch (ELF64_R_TYPE(r->r_info)) {
 	case R_X86_64_PC32:
 	case R_X86_64_PLT32: v -= p; break;
@@ -372,6 +385,10 @@ static void read_map(struct loader *l, unsigned i)
 
 	if (!p)
 		return;
+	if (m->access) {
+		bad(l, "two maps");
+		return;
+	}
 	m->access = arena_new(l->uc->arena, struct unit_access, n / 17 + 1);
 	m->place = arena_new(l->uc->arena, struct unit_place, n / 4 + 1);
 	if (!m->access || !m->place) {
@@ -417,6 +434,23 @@ static bool adjusts_rsp(const u8 *p, size_t *n)
 	return true;
 }
 
+static bool is_stub(const struct loader *l, size_t at)
+{
+	for (u32 i = 0; i < l->nstubs; i++)
+		if (l->stub[i].at == at)
+			return true;
+	return false;
+}
+
+/* The jmp at `at`. */
+static bool jumps_to_stub(const struct loader *l, size_t at)
+{
+	i32 rel;
+
+	memcpy(&rel, l->a.base + at + 1, 4);
+	return is_stub(l, at + 5 + (size_t)(i64)rel);
+}
+
 /* From `at` on nothing but changes of rsp, then out. */
 static bool clean_exit(struct loader *l, size_t at)
 {
@@ -425,7 +459,11 @@ static bool clean_exit(struct loader *l, size_t at)
 	for (int k = 0; k < 16; k++) {
 		const u8 *p = l->a.base + at;
 		if (at < t || at >= end)
-			return k > 0; /* it jumped to a stub */
+			return k > 0 && is_stub(l, at);
+		if (end - at < 8) /* what is looked at lies in the text */
+			return p[0] == 0xc3 ||
+			    (p[0] == 0xe9 && end - at >= 5 &&
+				jumps_to_stub(l, at));
 		if (p[0] == 0xc3)
 			return true;
 		i32 rel = 0;

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* What a guest's own descriptors rarely reach. */
 #define FD_MIN 900
+#define SEND_S 2
 
 struct start {
 	const char *path;
@@ -70,6 +72,10 @@ int jitd_start(struct jitd *j, const char *path, bool eager)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
+	/* one that was stopped must not stop us */
+	struct timeval patience = { .tv_sec = SEND_S };
+	setsockopt(
+	    pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	int err = spawn(path, pair[1], eager);
 	close(pair[1]);
 	int high = fcntl(pair[0], F_DUPFD_CLOEXEC, FD_MIN);

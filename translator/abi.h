@@ -54,6 +54,8 @@
 #define ABI_JT_SIZE (1u << ABI_JT_BITS)
 #define ABI_JT_NO_PC ((u64)1)
 
+#define ABI_NCOUNTERS 64u
+
 struct vcpu;
 
 /* The head of struct vcpu, reached by generated code. */
@@ -92,11 +94,22 @@ struct abi_state {
 	u64 (*const *helpers)(struct vcpu *v, u64 a, u64 b);
 	/* Thunk addresses and constants of the backend; enter() fills it. */
 	u64 host[ABI_NHOST];
+	/* How often units were entered, by abi_unit_counter. */
+	u32 entered[ABI_NCOUNTERS];
 	/* The host's clock `clock`: seconds, nanoseconds; 0 if it has it. */
 	int (*read_clock)(int clock, i64 time[2]);
 	/* Does that leave the host's fp registers alone? */
 	u32 clock_keeps_fp;
 };
+
+/*
+ * The counter of the unit whose head is at pc: it is in the code, so it may
+ * not depend on where a file is mapped, only on the place within a page.
+ */
+static inline u32 abi_unit_counter(gva_t pc)
+{
+	return (u32)(pc % 4096 / 2 ^ pc % 4096 / 128) % ABI_NCOUNTERS;
+}
 
 /* struct vcpu begins with its struct abi_state. */
 static inline struct abi_state *vcpu_abi(struct vcpu *v)

@@ -529,6 +529,9 @@ static void entry(struct loader *l, size_t *to_code)
 		asm_u8(a, 0xcc);
 	asm_u64(a, uc->unit->node[0].ir->pc);
 	note_pc(l, a->len - sizeof(u64));
+	u32 counter = abi_unit_counter(uc->unit->node[0].ir->pc);
+	asm_alu_mi(
+	    a, ALU_ADD, 4, mem_vcpu(ABI_OFF(entered) + 4 * (i32)counter), 1);
 	asm_alu_rm(a, ALU_CMP, 8, RSP, mem_vcpu(ABI_OFF(call_limit)));
 	size_t room = asm_jcc8(a, CC_AE);
 	asm_load(a, 8, RSP, mem_vcpu(ABI_OFF(call_base)));

@@ -267,8 +267,9 @@ struct metic_stats {
 	uint64_t invalidated; /* blocks dropped because their code changed */
 	uint64_t flushes; /* of the whole code cache */
 	uint64_t interp_blocks; /* executed by the interpreter */
-	/* optimizing tier: units in use, given up, guest instructions */
-	uint64_t units, units_failed, unit_insns;
+	/* optimizing tier: units made or loaded, that could not be had, that
+	   did not pay; guest instructions */
+	uint64_t units, units_failed, units_dropped, unit_insns;
 	uint64_t cache_hits; /* blocks taken from cache_dir */
 	uint64_t cache_misses; /* and not found there */
 	uint64_t cache_saved; /* put there */

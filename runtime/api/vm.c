@@ -270,6 +270,7 @@ void metic_get_stats(const metic_vm *vm, struct metic_stats *out)
 		.interp_blocks = s->interp_blocks,
 		.units = s->units,
 		.units_failed = s->units_failed,
+		.units_dropped = s->units_dropped,
 		.unit_insns = s->unit_insns,
 		.cache_hits = s->cache_hits,
 		.cache_misses = s->cache_misses,

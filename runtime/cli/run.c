@@ -374,10 +374,11 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 	} rows[] = { ROW(blocks), ROW(guest_insns), ROW(ir_insns),
 		ROW(host_bytes), ROW(translate_ns), ROW(links), ROW(lookups),
 		ROW(exits), ROW(invalidated), ROW(flushes), ROW(interp_blocks),
-		ROW(units), ROW(units_failed), ROW(unit_insns), ROW(cache_hits),
-		ROW(cache_misses), ROW(cache_saved), ROW(cache_load_ns),
-		ROW(baseline_ns), ROW(optimized_ns), ROW(interp_ns),
-		ROW(translation_ns), ROW(syscalls_ns), ROW(metic_ns) };
+		ROW(units), ROW(units_failed), ROW(units_dropped),
+		ROW(unit_insns), ROW(cache_hits), ROW(cache_misses),
+		ROW(cache_saved), ROW(cache_load_ns), ROW(baseline_ns),
+		ROW(optimized_ns), ROW(interp_ns), ROW(translation_ns),
+		ROW(syscalls_ns), ROW(metic_ns) };
 #undef ROW
 	char text[2048];
 	int n = 0;

@@ -254,16 +254,17 @@ static bool end_reaches(
 	}
 }
 
-/* Keep the nodes from which the head is reached; true: the head is one. */
-static bool keep_loop(struct former *x)
+/* Which nodes reach the head; true: the head is one. */
+static bool find_loop(struct former *x)
 {
 	struct unit *u = &x->f->unit;
 	bool loop = false, any = true;
 
+	memset(x->reaches, 0, sizeof(x->reaches));
 	x->reaches[0] = true;
 	while (any) {
 		any = false;
-		for (u32 k = 0; k < u->nnodes; k++) {
+		for (u32 k = u->nnodes; k-- > 0;) {
 			const struct unit_node *n = &u->node[k];
 			if (x->reaches[k] && (k || loop))
 				continue;
@@ -276,14 +277,37 @@ static bool keep_loop(struct former *x)
 			}
 		}
 	}
+	return loop;
+}
+
+static void keep_loop(struct former *x)
+{
+	struct unit *u = &x->f->unit;
 	u32 kept = 0;
+
 	for (u32 k = 0; k < u->nnodes; k++)
 		if (x->reaches[k]) {
 			x->hash[kept] = x->hash[k];
 			u->node[kept++] = u->node[k];
 		}
 	u->nnodes = kept;
-	return loop;
+}
+
+/* A call in the loops that can never be inlined, as is often the case? */
+static bool calls_anybody(const struct former *x)
+{
+	const struct unit *u = &x->f->unit;
+	gva_t pc;
+
+	for (u32 k = 0; k < u->nnodes; k++) {
+		const struct ir_region *r = u->node[k].ir;
+		for (u32 b = 0; x->reaches[k] && b < r->nblocks; b++)
+			if (last(r, b)->op == IR_CALL &&
+			    !const_target(r, last(r, b)->a, &pc) &&
+			    executed(x, (gva_t)last(r, b)->imm))
+				return true;
+	}
+	return false;
 }
 
 /* Does a call leave the loops that was made before? */
@@ -324,9 +348,15 @@ bool form_unit(
 	if (add_node(x, head, 0) != 0)
 		return false;
 	follow(x, 0, NEST_NODES, NEST_INSNS);
+	/* before the work of cutting and inlining */
+	if (!find_loop(x) || (!all && calls_anybody(x)))
+		return false;
 	cut_nodes(x, 0);
 	inline_calls(x, 0, u->nnodes);
-	if (!keep_loop(x) || (!all && calls_out(x)))
+	if (!find_loop(x))
+		return false;
+	keep_loop(x);
+	if (!all && calls_out(x))
 		return false;
 	out->insns = 0;
 	for (u32 k = 0; k < u->nnodes; k++) {

@@ -11,6 +11,8 @@
  */
 #include "runtime/exec/persist.h"
 
+#include "runtime/exec/tier.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -188,7 +190,7 @@ static struct tb *find_and_take(
 	struct store_block b;
 	struct tb *tb;
 
-	if (units && ex->tier && !ex->debug.nbreaks &&
+	if (units && !ex->debug.nbreaks && tier_wants(ex, pc) &&
 	    store_find(&im->file, off | UNIT_OFF, guest, max, &b) &&
 	    b.flags & KEPT_UNIT && (tb = take(v, im, &b, pc)))
 		return tb;

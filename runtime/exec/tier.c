@@ -20,20 +20,25 @@
 #define SAMPLES_HOT 4 /* ticks at one place */
 #define SAMPLES_CALLER 8 /* ticks in what a block called */
 #define CALLERS_MAX 3 /* frames that are looked at */
+#define SAMPLES_AGAIN 100 /* more of them where there was no unit */
+/* A unit that is entered so often in a tick is left too soon to pay. */
+#define ENTRIES_MAX 15000
 #define SAMPLES_COVERED 60 /* more of them where a unit has been made */
 #define SAMPLES_UNDER_WAY 5000 /* at the head of one being compiled */
 #define IDLE_TICKS 50 /* without guest code: look less often */
 #define REPLY_TICKS 20000 /* a compilation that takes longer has failed */
 #define RESTARTS_MAX 3
-#define TRIES_MAX 3 /* for one head */
+#define TRIES_MAX 2 /* for one head */
 #define QUEUE_MAX 64
 #define POKES_START 64 /* look-ups in a child until it has a ticker */
-#define SPOTS 1024 /* places that are counted; a power of two */
+#define SPOTS 8192 /* places that are counted */
+#define SPOT_WAYS 8
 
 struct spot {
 	gva_t pc;
 	i16 seen; /* ticks, below zero where a unit should come by */
 	u16 tries;
+	bool dropped; /* a unit there did not pay */
 };
 
 struct job {
@@ -54,6 +59,7 @@ struct tier {
 	pthread_t thread;
 	_Atomic bool running, stop;
 	bool off; /* for good */
+	bool any_dropped;
 	struct spot spot[SPOTS];
 	struct job *queue, **tail;
 	u32 queued, serial;
@@ -63,7 +69,17 @@ struct tier {
 	struct jitd jitd;
 	struct job *sent;
 	u32 waited, restarts;
+	u32 entered[ABI_NCOUNTERS]; /* at the last tick, all vCPUs' */
+	u64 ticked; /* when that was, ns */
 };
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
 
 static bool waits(const struct tier *t)
 {
@@ -151,14 +167,33 @@ static struct job *form(struct vcpu *v, gva_t head, bool all)
 	return NULL;
 }
 
-/* Needs lock. */
+/* Needs lock. Who was there first stays while he counts for something. */
 static struct spot *spot_of(struct tier *t, gva_t pc)
 {
-	struct spot *s = &t->spot[(pc >> 1 ^ pc >> 11) & (SPOTS - 1)];
+	size_t at = pc >> 1 ^ pc >> 14;
+	struct spot *s = NULL;
 
-	if (s->pc != pc)
-		*s = (struct spot){ .pc = pc };
+	for (size_t k = 0; k < SPOT_WAYS; k++) {
+		s = &t->spot[(at + k) % SPOTS];
+		if (s->pc == pc)
+			return s;
+		if (!s->pc)
+			break;
+	}
+	*s = (struct spot){ .pc = pc };
 	return s;
+}
+
+bool tier_wants(struct exec *ex, gva_t pc)
+{
+	struct tier *t = ex->tier;
+
+	if (!t)
+		return false;
+	pthread_mutex_lock(&t->lock);
+	bool wants = !t->any_dropped || !spot_of(t, pc)->dropped;
+	pthread_mutex_unlock(&t->lock);
+	return wants;
 }
 
 /* Needs lock; true: pc is to be compiled now. */
@@ -169,7 +204,7 @@ static bool is_hot(struct tier *t, gva_t pc, int often)
 	if (s->tries >= TRIES_MAX || t->queued >= QUEUE_MAX ||
 	    ++s->seen < often)
 		return false;
-	s->seen = 0;
+	s->seen = -SAMPLES_AGAIN;
 	s->tries++;
 	return true;
 }
@@ -294,6 +329,55 @@ void tier_reached(struct vcpu *v)
 }
 
 /* --- the ticker ----------------------------------------------------------- */
+
+/* The units of a counter go; their heads are not tried again. */
+static void drop_units(struct tier *t, u32 counter)
+{
+	struct exec *ex = t->ex;
+
+	pthread_mutex_lock(&ex->lock);
+	for (size_t k = 0; k < atomic_load(&ex->ntb); k++) {
+		struct tb *tb = ex->by_code[k];
+		if (!tb->unit || tb->dead ||
+		    abi_unit_counter(tb->pc) != counter)
+			continue;
+		tb_kill(ex, tb);
+		ex->vm->stats.units_dropped++;
+		pthread_mutex_lock(&t->lock);
+		spot_of(t, tb->pc)->tries = TRIES_MAX;
+		spot_of(t, tb->pc)->dropped = true;
+		t->any_dropped = true;
+		pthread_mutex_unlock(&t->lock);
+		if (dumps(t, 'T'))
+			vm_log(ex->vm, "# T: unit at 0x%llx is left too soon\n",
+			    (unsigned long long)tb->pc);
+	}
+	pthread_mutex_unlock(&ex->lock);
+}
+
+/* Short loops that are called again and again are the baseline's. */
+static void look_at_entries(struct tier *t)
+{
+	struct metic_vm *vm = t->ex->vm;
+	u32 now[ABI_NCOUNTERS] = { 0 };
+	u64 ns = now_ns(), passed = ns - t->ticked;
+
+	pthread_mutex_lock(&vm->lock);
+	for (struct vcpu *v = vm->vcpus; v; v = v->next)
+		for (u32 k = 0; k < ABI_NCOUNTERS; k++)
+			now[k] += __atomic_load_n(
+			    &v->abi.entered[k], __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&vm->lock);
+	for (u32 k = 0; k < ABI_NCOUNTERS && !waits(t); k++) {
+		u64 more = now[k] - t->entered[k];
+		/* a vCPU that ended took its count along */
+		if (more < 1u << 31 &&
+		    more * TICK_NS > (u64)ENTRIES_MAX * MAX(passed, TICK_NS))
+			drop_units(t, k);
+	}
+	memcpy(t->entered, now, sizeof(now));
+	t->ticked = ns;
+}
 
 /* Ask vCPUs in guest code for a sample; false: there is none. */
 static bool tick(struct tier *t)
@@ -494,6 +578,7 @@ static void *ticker(void *arg)
 
 	while (!t->stop) {
 		idle = tick(t) ? 0 : idle + 1;
+		look_at_entries(t);
 		if (!t->sent)
 			send_next(t);
 		if (t->sent) {

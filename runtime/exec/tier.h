@@ -27,6 +27,8 @@ void tier_reached(struct vcpu *v);
  * there is none. v is outside generated code, and not in_code.
  */
 struct tb *tier_compile(struct vcpu *v, gva_t head);
+/* May a unit of the store be taken whose head is at pc? */
+bool tier_wants(struct exec *ex, gva_t pc);
 /* A block was looked up; for children, see there. */
 void tier_poke(struct exec *ex);
 /* In a forked child: there is no ticker, nothing is under way. */

@@ -63,7 +63,8 @@ struct vm_stats {
 	_Atomic u64 blocks, guest_insns, ir_insns, host_bytes;
 	_Atomic u64 translate_ns, links, lookups, flushes, invalidated;
 	_Atomic u64 interp_blocks, exits;
-	_Atomic u64 units, units_failed, units_dropped, unit_insns; /* optimizing tier */
+	_Atomic u64 units, units_failed, units_dropped,
+	    unit_insns; /* optimizing tier */
 	_Atomic u64 cache_hits, cache_misses, cache_saved; /* on disk */
 	_Atomic u64 load_ns; /* spent on hits */
 	_Atomic u64 where_ns[VM_WHERES]; /* look/profile.h's LOOK_IN_* */

@@ -74,7 +74,18 @@ i64 sys_mincore(struct linux_task *t, const u64 a[6])
 		return -EINVAL;
 	if (a[2] > t->p->abi->task_size)
 		return -EFAULT;
-	return guest_range(t, a[0], a[1]) ? host_call(SYS_mincore, a) : -ENOMEM;
+	if (guest_range(t, a[0], a[1]))
+		return host_call(SYS_mincore, a);
+	/* up to the hole the kernel tells, too */
+	u64 max = t->p->abi->task_size;
+	gva_t at = a[0];
+	struct map_range r;
+	while (a[1] <= max && a[0] <= max - a[1] && at < a[0] + a[1] &&
+	    map_find(&t->p->vm->map, at, &r))
+		at = r.end;
+	const u64 b[6] = { a[0], at - a[0], a[2] };
+	i64 done = at > a[0] ? host_call(SYS_mincore, b) : 0;
+	return done < 0 ? done : -ENOMEM;
 }
 
 i64 sys_msync(struct linux_task *t, const u64 a[6])

@@ -88,6 +88,15 @@ static i64 call_with(struct linux_task *t, const struct look *l, const u64 a[6],
 	return r;
 }
 
+/* Would the kernel get as far as the path? */
+static bool is_valid(const struct look *l, const u64 a[6])
+{
+	const u64 flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
+
+	return !((u32)a[l->flags_at] & ~flags) &&
+	    (l->nr != SYS_statx || !(a[3] & STATX__RESERVED));
+}
+
 /*
  * The call with a sysroot: first where the path led before, then where its
  * directory is, then by looking the path up. The results are metic's own
@@ -107,7 +116,10 @@ static i64 look(struct linux_task *t, const struct look *l, const u64 a[6])
 	if (!guest[0]) /* the descriptor itself */
 		return call_with(t, l, a, guest, false, &st);
 	switch (path_guess(t, guest, follow, host, &k)) {
-	case PATH_ABSENT: return -ENOENT;
+	case PATH_ABSENT:
+		if (is_valid(l, a))
+			return -ENOENT;
+		break; /* that is said first */
 	case PATH_ASK:
 		r = call_with(t, l, a, host, false, &st);
 		if (path_holds(k, r, &st))

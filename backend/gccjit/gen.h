@@ -93,6 +93,7 @@ struct gen {
 	bool fp, memory;
 	struct slots single; /* always a boxed float: a float variable */
 	lval slot[ABI_NSLOTS];
+	lval ones; /* all bits set, if there may be floats */
 	lval guest; /* the head's pc, if the unit is movable */
 	struct facts *in; /* by node */
 	gcc_jit_block **head; /* by node */
@@ -145,6 +146,8 @@ void gen_fp(struct gen *g, ir_ref ref);
 rval gen_canonical(struct gen *g, u8 ty, rval v);
 /* A value whose bits can be seen. */
 rval gen_seen(struct gen *g, ir_ref ref);
+/* At the entry, and at the exits before it: what gen_box needs. */
+void gen_ones(struct gen *g);
 /* A float's bits below ones, as a double. */
 rval gen_box(struct gen *g, rval v);
 /* A slot's value as state[] has it. */

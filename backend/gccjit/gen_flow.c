@@ -420,6 +420,7 @@ void gen_entry(struct gen *g, gcc_jit_block *b)
 		f = pin_vars(g, true);
 		add_outputs(statement(g, ""), &f, "=x");
 	}
+	gen_ones(g);
 	take_pins(g, &p, whole);
 	take_pins(g, &f, whole);
 	load_others(g, whole);

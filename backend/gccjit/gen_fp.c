@@ -111,14 +111,38 @@ rval gen_canonical(struct gen *g, u8 ty, rval v)
 	return c;
 }
 
+/* With AVX in one instruction, next to a register of ones. */
 rval gen_box(struct gen *g, rval v)
 {
 	gcc_jit_type *t = g->type[IR_I64];
-	rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
 
-	return bitcast(g, IR_F64,
-	    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
-		gen_num(g, t, (i64)0xffffffff00000000)));
+	if (!g->f.avx) {
+		rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
+		return bitcast(g, IR_F64,
+		    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
+			gen_num(g, t, (i64)0xffffffff00000000)));
+	}
+	lval from = gen_local(g, g->type[IR_F32], "single");
+	lval to = gen_local(g, g->type[IR_F64], "boxed");
+	gen_assign(g, from, v);
+	gcc_jit_extended_asm *a = gcc_jit_block_add_extended_asm(
+	    g->cur, NULL, "vblendps $1, %1, %2, %0");
+	gcc_jit_extended_asm_add_output_operand(a, NULL, "=x", to);
+	gcc_jit_extended_asm_add_input_operand(
+	    a, NULL, "x", gcc_jit_lvalue_as_rvalue(from));
+	gcc_jit_extended_asm_add_input_operand(
+	    a, NULL, "x", gcc_jit_lvalue_as_rvalue(g->ones));
+	return gcc_jit_lvalue_as_rvalue(to);
+}
+
+void gen_ones(struct gen *g)
+{
+	if (!g->fp || !g->f.avx)
+		return;
+	g->ones = gen_local(g, g->type[IR_F64], "ones");
+	gcc_jit_extended_asm_add_output_operand(
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, "vpcmpeqd %0, %0, %0"),
+	    NULL, "=x", g->ones);
 }
 
 /* A box is made where it is wanted: mostly a slot takes the float. */
@@ -189,8 +213,8 @@ static void fma_invalid(struct gen *g, u8 ty, rval r, rval a, rval b)
 	i64 inf = ty == IR_F64 ? 0x7ff0000000000000 : 0x7f800000;
 	rval is[2][2];
 
-	gcc_jit_block_end_with_conditional(
-	    g->cur, NULL, gen_cmp(g, GCC_JIT_COMPARISON_NE, r, r), rare, on);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g, gen_cmp(g, GCC_JIT_COMPARISON_NE, r, r)), rare, on);
 	g->cur = rare;
 	for (int k = 0; k < 2; k++) {
 		lval m = gen_local(g, t, "m");

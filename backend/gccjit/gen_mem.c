@@ -148,15 +148,36 @@ static void load(struct gen *g, ir_ref ref)
 	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 }
 
+/*
+ * A float is stored by its bits, as an integer: by the float itself, then.
+ * NULL: it is something else.
+ */
+static const struct ir_insn *float_behind(
+    const struct gen *g, const struct ir_insn *store)
+{
+	const struct ir_insn *bits = &g->r->insn[store->b];
+
+	if (bits->op != IR_FBITS || MEM_LOG2(store->aux) != 2)
+		return NULL;
+	const struct ir_insn *box = &g->r->insn[bits->a];
+	return box->op == IR_F32_BOX ? box : NULL;
+}
+
 static void store(struct gen *g, ir_ref ref)
 {
-	const struct ir_insn *i = &g->r->insn[ref];
-	rval v = gen_seen(g, i->b);
-	lval at = gen_address(g, i);
-	const char *c = is_fp(i->type) ? "x" : MEM_LOG2(i->aux) ? "re" : "qe";
-	gcc_jit_extended_asm *a = access(g, i, store_form(g, i), 0);
+	struct ir_insn i = g->r->insn[ref];
+	const struct ir_insn *box = float_behind(g, &i);
 
-	add_address(a, i, at);
+	if (box) {
+		i.type = IR_F32;
+		i.b = box->a;
+	}
+	rval v = gen_seen(g, i.b);
+	lval at = gen_address(g, &i);
+	const char *c = is_fp(i.type) ? "x" : MEM_LOG2(i.aux) ? "re" : "qe";
+	gcc_jit_extended_asm *a = access(g, &i, store_form(g, &i), 0);
+
+	add_address(a, &i, at);
 	gcc_jit_extended_asm_add_input_operand(a, NULL, c, v);
 	note_operands(g, a);
 }

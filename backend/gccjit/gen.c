@@ -407,24 +407,51 @@ static bool is_full(const struct gen *g)
 	return false;
 }
 
+/* Slots that are written raw somewhere: they may be so from the entry on. */
+static struct slots written_raw(const struct gen *g)
+{
+	struct slots s = { { 0 } };
+
+	for (u32 n = 0; n < g->u->nnodes; n++) {
+		const struct ir_region *r = g->u->node[n].ir;
+		for (u32 k = 1; k < r->ninsns; k++) {
+			const struct ir_insn *i = &r->insn[k];
+			const struct ir_insn *v = &r->insn[i->a];
+			if (i->op != IR_PUT || i->type != IR_F64)
+				continue;
+			if (gen_single(g, i->aux))
+				v = &r->insn[v->a];
+			if (v->op == IR_FCANON)
+				slots_add(&s, i->aux);
+		}
+	}
+	return s;
+}
+
 /*
  * At the entry the pins of integers count as dirty, which saves storing them;
- * where that makes too many to note, they are stored.
+ * where that makes too many to note, they are stored. What the loops make raw
+ * counts as raw: the entry tests that it holds no other NaN than the
+ * canonical one.
  */
-static void flow(struct gen *g)
+static void start_flow(struct gen *g, bool dirty)
 {
-	size_t n = g->u->nnodes * sizeof(*g->in);
-
-	for (u32 k = 0; k < g->g->nregs; k++) {
+	memset(g->in, 0, g->u->nnodes * sizeof(*g->in));
+	for (u32 k = 0; dirty && k < g->g->nregs; k++) {
 		unsigned pin = x86_pin_of(&g->g->regs[k]);
 		if (pin != NOREG && pin < XMM0)
 			slots_add(&g->in[0].dirty, g->g->regs[k].slot);
 	}
+	g->in[0].raw = written_raw(g);
 	g->in[0].reached = true;
+}
+
+static void flow(struct gen *g)
+{
+	start_flow(g, true);
 	bool ok = flow_all(g);
 	if (!ok || is_full(g)) {
-		memset(g->in, 0, n);
-		g->in[0].reached = true;
+		start_flow(g, false);
 		ok = flow_all(g);
 	}
 	g->refused |= !ok;

@@ -372,25 +372,50 @@ static void load_others(struct gen *g, rval *whole)
 		if (!slots_has(&g->used, s) || gen_pin(g, s) != NOREG)
 			continue;
 		rval v = gen_load_slot(g, s);
-		if (gen_single(g, s))
+		if (gen_single(g, s) || slots_has(&g->in[0].raw, s))
 			whole[s] = v;
 	}
 }
 
-/* Where a slot is no float the unit is not for this state. */
-static void check_singles(
+/* On if `c`, else to `other`. */
+static void demand(struct gen *g, rval c, gcc_jit_block *other)
+{
+	gcc_jit_block *on = gen_block(g);
+
+	gcc_jit_block_end_with_conditional(g->cur, NULL, c, on, other);
+	g->cur = on;
+}
+
+/* No other NaN than the canonical one. */
+static void demand_canonical(
+    struct gen *g, unsigned slot, rval whole, gcc_jit_block *other)
+{
+	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+	rval c = gen_is_canonical(g, slot, whole);
+
+	gen_take(g, slot, whole);
+	rval v = gcc_jit_lvalue_as_rvalue(g->slot[slot]);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g, gen_cmp(g, GCC_JIT_COMPARISON_NE, v, v)), rare, on);
+	gcc_jit_block_end_with_conditional(rare, NULL, c, on, other);
+	g->cur = on;
+}
+
+/* What the unit assumes of the state at its entry; else it is not for it. */
+static void check_entry(
     struct gen *g, rval *whole, const struct pins *p, const struct pins *f)
 {
 	gcc_jit_block *other = gen_block(g);
 	bool any = false;
 
 	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
-		if (!gen_single(g, s) || !slots_has(&g->used, s))
+		bool raw = slots_has(&g->in[0].raw, s);
+		if (!slots_has(&g->used, s) || !(gen_single(g, s) || raw))
 			continue;
-		gcc_jit_block *on = gen_block(g);
-		gcc_jit_block_end_with_conditional(
-		    g->cur, NULL, gen_is_boxed(g, whole[s]), on, other);
-		g->cur = on;
+		if (gen_single(g, s))
+			demand(g, gen_is_boxed(g, whole[s]), other);
+		if (raw)
+			demand_canonical(g, s, whole[s], other);
 		any = true;
 	}
 	gcc_jit_block *on = g->cur;
@@ -424,7 +449,7 @@ void gen_entry(struct gen *g, gcc_jit_block *b)
 	take_pins(g, &p, whole);
 	take_pins(g, &f, whole);
 	load_others(g, whole);
-	check_singles(g, whole, &p, &f);
+	check_entry(g, whole, &p, &f);
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (whole[s])
 			gen_take(g, s, whole[s]);

@@ -191,6 +191,18 @@ rval gen_is_boxed(struct gen *g, rval whole)
 	    gen_num(g, t, 0xffffffff));
 }
 
+/* Of a value of state[] that is a NaN. */
+rval gen_is_canonical(struct gen *g, unsigned slot, rval whole)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+	i64 nan = gen_single(g, slot) ?
+	    nan_bits(IR_F32) | (i64)0xffffffff00000000 :
+	    nan_bits(IR_F64);
+
+	return gen_cmp(g, GCC_JIT_COMPARISON_EQ, bitcast(g, IR_I64, whole),
+	    gen_num(g, t, nan));
+}
+
 rval gen_seen(struct gen *g, ir_ref ref)
 {
 	rval v = gen_value(g, ref);

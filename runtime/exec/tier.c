@@ -597,8 +597,10 @@ int tier_new(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
 
-	if (!ex->host || !ex->host->load_unit || !cfg->jitd || cfg->check ||
-	    cfg->count || ex->vm->as != AS_IDENTITY)
+	/* by name only: see runtime/README.md, what was measured */
+	if ((cfg->tier != TIER_OPTIMIZING && !cfg->jit_wait) || !ex->host ||
+	    !ex->host->load_unit || !cfg->jitd || cfg->check || cfg->count ||
+	    ex->vm->as != AS_IDENTITY)
 		return 0;
 	struct tier *t = calloc(1, sizeof(*t));
 	if (!t)

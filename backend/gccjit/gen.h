@@ -154,6 +154,8 @@ rval gen_box(struct gen *g, rval v);
 rval gen_whole(struct gen *g, unsigned slot);
 /* The other way. */
 void gen_take(struct gen *g, unsigned slot, rval whole);
+/* Is a value of state[] a NaN? */
+rval gen_is_nan(struct gen *g, unsigned slot, rval whole);
 /* Is it the canonical NaN? */
 rval gen_is_canonical(struct gen *g, unsigned slot, rval whole);
 /* Does it hold a float? */

@@ -393,10 +393,8 @@ static void demand_canonical(
 	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
 	rval c = gen_is_canonical(g, slot, whole);
 
-	gen_take(g, slot, whole);
-	rval v = gcc_jit_lvalue_as_rvalue(g->slot[slot]);
 	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_unlikely(g, gen_cmp(g, GCC_JIT_COMPARISON_NE, v, v)), rare, on);
+	    gen_unlikely(g, gen_is_nan(g, slot, whole)), rare, on);
 	gcc_jit_block_end_with_conditional(rare, NULL, c, on, other);
 	g->cur = on;
 }

@@ -191,6 +191,19 @@ rval gen_is_boxed(struct gen *g, rval whole)
 	    gen_num(g, t, 0xffffffff));
 }
 
+/* By its bits: a comparison would raise invalid for a signalling one. */
+rval gen_is_nan(struct gen *g, unsigned slot, rval whole)
+{
+	bool single = gen_single(g, slot);
+	gcc_jit_type *t = g->type[single ? IR_I32 : IR_I64];
+	rval bits = gen_cast(g, t, bitcast(g, IR_I64, whole));
+
+	/* the sign goes out at the top */
+	return gen_cmp(g, GCC_JIT_COMPARISON_GT,
+	    gen_bin(g, GCC_JIT_BINARY_OP_LSHIFT, t, bits, gen_num(g, t, 1)),
+	    gen_num(g, t, single ? 0xff000000 : (i64)0xffe0000000000000));
+}
+
 /* Of a value of state[] that is a NaN. */
 rval gen_is_canonical(struct gen *g, unsigned slot, rval whole)
 {

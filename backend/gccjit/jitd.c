@@ -35,13 +35,10 @@ static bool read_all(void *p, size_t n)
 	return true;
 }
 
-static bool reply(u32 id, u32 status, const void *p, size_t n)
+static bool send_all(const void *p, size_t n)
 {
-	struct jitd_head h = { JITD_MAGIC, status, id, (u32)n };
 	const u8 *at = p;
 
-	if (send(0, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h))
-		return false;
 	while (n) {
 		ssize_t k = send(0, at, n, MSG_NOSIGNAL);
 		if (k < 0 && errno == EINTR)
@@ -52,6 +49,13 @@ static bool reply(u32 id, u32 status, const void *p, size_t n)
 		n -= (size_t)k;
 	}
 	return true;
+}
+
+static bool reply(u32 id, u32 status, const void *p, size_t n)
+{
+	struct jitd_head h = { JITD_MAGIC, status, id, (u32)n };
+
+	return send_all(&h, sizeof(h)) && send_all(p, n);
 }
 
 /* The file's bytes, malloc'ed, or NULL. */

@@ -260,6 +260,11 @@ bool exec_debug_fetch(struct vcpu *v, gva_t addr);
 size_t debug_code_end(const struct exec *ex, gva_t pc, size_t len);
 void exec_debug_free(struct exec *ex);
 
+/* Of the monotonic clock. */
+u64 exec_now_ns(void);
+/* invalidate.c: all other vCPUs come out of generated code once */
+void exec_get_out(struct metic_vm *vm);
+
 /* exclusive.c: EXIT_EXCLUSIVE; false: leave the run loop. */
 bool exclusive_step(struct vcpu *v, bool at_lr);
 /* lift_opts.wants_exclusive; ctx is the exec, its lock is held. */

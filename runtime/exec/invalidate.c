@@ -86,7 +86,7 @@ static bool visit_range(struct exec *ex, gva_t start, gva_t end, bool verify)
 }
 
 /* Others may be inside a dead block's own loop. */
-static void get_out(struct metic_vm *vm)
+void exec_get_out(struct metic_vm *vm)
 {
 	pthread_mutex_lock(&vm->lock);
 	for (struct vcpu *o = vm->vcpus; o; o = o->next)
@@ -102,7 +102,7 @@ void exec_invalidate(struct metic_vm *vm, gva_t start, gva_t end, bool verify)
 	bool any = visit_range(ex, start, end, verify);
 	pthread_mutex_unlock(&ex->lock);
 	if (any)
-		get_out(vm);
+		exec_get_out(vm);
 }
 
 void exec_recheck(struct metic_vm *vm)
@@ -115,5 +115,5 @@ void exec_recheck(struct metic_vm *vm)
 			any |= invalidate_page(ex, p, 0, ~(gva_t)0, true);
 	pthread_mutex_unlock(&ex->lock);
 	if (any)
-		get_out(vm);
+		exec_get_out(vm);
 }

@@ -73,14 +73,6 @@ struct tier {
 	u64 ticked; /* when that was, ns */
 };
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
-}
-
 static bool waits(const struct tier *t)
 {
 	return t->ex->vm->cfg.jit_wait;
@@ -360,7 +352,7 @@ static void look_at_entries(struct tier *t)
 {
 	struct metic_vm *vm = t->ex->vm;
 	u32 now[ABI_NCOUNTERS] = { 0 };
-	u64 ns = now_ns(), passed = ns - t->ticked;
+	u64 ns = exec_now_ns(), passed = ns - t->ticked;
 
 	pthread_mutex_lock(&vm->lock);
 	for (struct vcpu *v = vm->vcpus; v; v = v->next)
@@ -394,14 +386,6 @@ static bool tick(struct tier *t)
 		}
 	pthread_mutex_unlock(&vm->lock);
 	return any;
-}
-
-static void get_out(struct metic_vm *vm)
-{
-	pthread_mutex_lock(&vm->lock);
-	for (struct vcpu *o = vm->vcpus; o; o = o->next)
-		exec_request(o, REQ_SYNC);
-	pthread_mutex_unlock(&vm->lock);
 }
 
 static bool keep_map(struct exec *ex, struct tb *tb, const struct unit_code *uc)
@@ -493,7 +477,7 @@ static void end_job(struct tier *t, const u8 *object, size_t n, const char *why)
 			    j->formed.insns,
 			    (u32)(j->tb->code_end - j->tb->code_start),
 			    t->waited);
-		get_out(ex->vm);
+		exec_get_out(ex->vm);
 	}
 	job_free(j);
 	t->sent = NULL;

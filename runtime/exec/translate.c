@@ -14,7 +14,7 @@
 /* The longest instruction of any guest. */
 #define INSN_MAX 4
 
-static u64 now_ns(void)
+u64 exec_now_ns(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -181,7 +181,7 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir, bool units)
 {
 	struct metic_vm *vm = v->vm;
 	struct exec *ex = vm->exec;
-	u64 t0 = now_ns();
+	u64 t0 = exec_now_ns();
 	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
 	struct image *im = persist_image(ex, pc);
 	struct tb *tb;
@@ -189,7 +189,7 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir, bool units)
 		tb = persist_load(v, im, pc,
 		    debug_code_end(ex, pc, code_window(vm, pc)), units);
 		if (tb) {
-			vm->stats.load_ns += now_ns() - t0;
+			vm->stats.load_ns += exec_now_ns() - t0;
 			return tb;
 		}
 	}
@@ -226,7 +226,7 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir, bool units)
 	vm->stats.blocks++;
 	vm->stats.guest_insns += tb->insns;
 	vm->stats.ir_insns += ex->region.ninsns;
-	vm->stats.translate_ns += now_ns() - t0;
+	vm->stats.translate_ns += exec_now_ns() - t0;
 	if (ex->persist && !ex->persist->patient &&
 	    ex->ntb - ex->persist->saved >= SAVE_SOON)
 		persist_save(ex);

@@ -80,7 +80,9 @@ struct unit_place {
 	bool single; /* a float, to be boxed */
 	i64 value; /* offset from the stack pointer, or the constant */
 };
-enum { PLACE_REG, PLACE_STACK, PLACE_CONST };
+/* PLACE_FPINS: not one slot, but all fp pins are in their host registers. */
+enum { PLACE_REG, PLACE_STACK, PLACE_CONST, PLACE_FPINS };
+#define PLACE_REGS 32 /* no host has more */
 
 /* One access of a unit's code: its dirty slots; all others are in state[]. */
 struct unit_access {

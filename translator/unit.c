@@ -42,6 +42,7 @@ struct reader {
 
 static int wrong(struct reader *r, const char *what)
 {
+	r->line = MAX(r->line, 1); /* also of a text without any */
 	snprintf(r->err, r->n, "line %d: %s", r->line, what);
 	return r->line;
 }

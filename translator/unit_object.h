@@ -21,7 +21,8 @@
  *                NUL: "slot=place " ..., a place being %reg, disp(%rsp),
  *                $number in AT&T syntax; "slot~place": a double whose NaN
  *                is not canonical yet; "slot!place" and "slot?place": the
- *                same with a float, which is to be boxed
+ *                same with a float, which is to be boxed; "fpins": a unit
+ *                without fp, the fp pins are where the ABI wants them
  *   .metic.exit  quads: code addresses from which on there may be only
  *                changes of rsp up to the jump or ret
  */
@@ -37,5 +38,6 @@
 #define OBJECT_PTR 'p'
 #define OBJECT_MAP ".metic.map"
 #define OBJECT_EXITS ".metic.exit"
+#define OBJECT_FPINS "fpins"
 
 #endif

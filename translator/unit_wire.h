@@ -9,11 +9,16 @@
 /* Both sides send this, then `size` bytes: a unit's text; an object. */
 struct jitd_head {
 	u32 magic;
-	u32 status; /* of a reply: 0, or it is a message */
+	u32 status; /* of a reply: JITD_* */
 	u32 id; /* the unit's */
 	u32 size;
 };
 #define JITD_MAGIC 0x316a746du
 #define JITD_SIZE_MAX (16u << 20)
+#define JITD_OBJECT 0u /* an object follows */
+#define JITD_FAILED 1u /* a message follows */
+/* As JITD_OBJECT, of another compiler than metic was built for: not to be
+   kept with what that one makes. */
+#define JITD_OTHER 2u
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -10,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MEMORY_MAX ((rlim_t)2 << 30)
 #define NOBODY 65534
 #define X32 0x40000000u /* system calls of another table */
 
@@ -54,26 +54,37 @@ static bool limit_calls(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p, 0, 0) == 0;
 }
 
-/* Root's compiler is nobody's. */
-static void drop_root(void)
+/* Those of a user namespace of our own. */
+static void drop_capabilities(void)
 {
-	if (geteuid())
-		return;
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return; /* a namespace that has no other user */
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	const struct __user_cap_data_struct none[2] = { { 0 } };
+
+	syscall(SYS_capset, &head, none);
 }
 
-bool confine(bool eager)
+void drop_rights(void)
 {
-	struct rlimit mem = { MEMORY_MAX, MEMORY_MAX }, none = { 0, 0 };
+	/* a namespace that has no other user: then it stays root, of little */
+	if (!geteuid() && setgroups(0, NULL) == 0 &&
+	    setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		errno = 0;
+	drop_capabilities();
+}
+
+bool confine(const struct limits *limits)
+{
+	const struct rlimit mem = { limits->memory, limits->memory };
+	const struct rlimit none = { 0, 0 };
 
 	if (chdir("/") < 0)
 		return false;
-	drop_root();
 	setrlimit(RLIMIT_AS, &mem);
 	setrlimit(RLIMIT_CORE, &none);
-	if (!eager)
+	if (!limits->eager)
 		setpriority(PRIO_PROCESS, 0, 10);
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && limit_calls();
 }

@@ -261,6 +261,25 @@ static void use_pins(struct gen *g)
 	}
 }
 
+bool gen_never_nan(const struct ir_insn *insn, ir_ref ref)
+{
+	const struct ir_insn *i = &insn[ref], *a = &insn[i->a];
+
+	switch (i->op) {
+	case IR_S32_TO_F:
+	case IR_U32_TO_F:
+	case IR_S64_TO_F:
+	case IR_U64_TO_F: return true;
+	case IR_BITSF:
+		if (a->op != IR_CONST)
+			return false;
+		return i->type == IR_F32 ?
+		    ((u32)a->imm << 1) <= 0xff000000u :
+		    ((u64)a->imm << 1) <= 0xffe0000000000000u;
+	default: return false;
+	}
+}
+
 /* What one instruction does to what is known; `raw` by ref. */
 static void step(const struct gen *g, struct facts *f, bool *raw,
     const struct ir_insn *insn, ir_ref ref)
@@ -282,7 +301,7 @@ static void step(const struct gen *g, struct facts *f, bool *raw,
 		f->full = true;
 		f->dirty = f->raw = none;
 	}
-	if (i->op == IR_FCANON)
+	if (i->op == IR_FCANON || gen_never_nan(insn, ref))
 		raw[ref] = true;
 }
 
@@ -407,40 +426,77 @@ static bool is_full(const struct gen *g)
 	return false;
 }
 
-/* Slots that are written raw somewhere: they may be so from the entry on. */
+/* More slots of s, by one node; false: there are none. */
+static bool add_written_raw(
+    const struct gen *g, const struct ir_region *r, struct slots *s)
+{
+	struct slots was = *s;
+
+	for (u32 k = 1; k < r->ninsns; k++) {
+		const struct ir_insn *i = &r->insn[k];
+		const struct ir_insn *v = &r->insn[i->a];
+		if (i->op != IR_PUT || i->type != IR_F64)
+			continue;
+		if (gen_single(g, i->aux)) {
+			v = &r->insn[v->a];
+			if (v->op == IR_F32_UNBOX)
+				v = &r->insn[v->a];
+		}
+		if (v->op == IR_FCANON)
+			slots_add(s, i->aux);
+		if (v->op == IR_GET && slots_has(s, i->aux) &&
+		    gen_single(g, v->aux) == gen_single(g, i->aux))
+			slots_add(s, v->aux);
+	}
+	return memcmp(&was, s, sizeof(was)) != 0;
+}
+
+/*
+ * Slots that are written raw somewhere, and those that are copied into them:
+ * they may be raw from the entry on.
+ */
 static struct slots written_raw(const struct gen *g)
+{
+	struct slots s = { { 0 } };
+
+	for (bool any = true; any;) {
+		any = false;
+		for (u32 n = 0; n < g->u->nnodes; n++)
+			any |= add_written_raw(g, g->u->node[n].ir, &s);
+	}
+	return s;
+}
+
+static struct slots written(const struct gen *g)
 {
 	struct slots s = { { 0 } };
 
 	for (u32 n = 0; n < g->u->nnodes; n++) {
 		const struct ir_region *r = g->u->node[n].ir;
-		for (u32 k = 1; k < r->ninsns; k++) {
-			const struct ir_insn *i = &r->insn[k];
-			const struct ir_insn *v = &r->insn[i->a];
-			if (i->op != IR_PUT || i->type != IR_F64)
-				continue;
-			if (gen_single(g, i->aux))
-				v = &r->insn[v->a];
-			if (v->op == IR_FCANON)
-				slots_add(&s, i->aux);
-		}
+		for (u32 k = 1; k < r->ninsns; k++)
+			if (r->insn[k].op == IR_PUT)
+				slots_add(&s, r->insn[k].aux);
 	}
 	return s;
 }
 
 /*
- * At the entry the pins of integers count as dirty, which saves storing them;
- * where that makes too many to note, they are stored. What the loops make raw
- * counts as raw: the entry tests that it holds no other NaN than the
- * canonical one.
+ * At the entry the pins of integers that are written in the unit count as
+ * dirty, which saves storing them; where that makes too many to note, they are
+ * stored. The others are stored, for to be noted at each access would bring
+ * them into registers there. What the loops make raw counts as raw: the entry
+ * tests that it holds no other NaN than the canonical one.
  */
 static void start_flow(struct gen *g, bool dirty)
 {
+	struct slots w = written(g);
+
 	memset(g->in, 0, g->u->nnodes * sizeof(*g->in));
 	for (u32 k = 0; dirty && k < g->g->nregs; k++) {
+		unsigned slot = g->g->regs[k].slot;
 		unsigned pin = x86_pin_of(&g->g->regs[k]);
-		if (pin != NOREG && pin < XMM0)
-			slots_add(&g->in[0].dirty, g->g->regs[k].slot);
+		if (pin != NOREG && pin < XMM0 && slots_has(&w, slot))
+			slots_add(&g->in[0].dirty, slot);
 	}
 	g->in[0].raw = written_raw(g);
 	g->in[0].reached = true;

@@ -134,6 +134,8 @@ void gen_choose(struct gen *g, lval to, rval c, rval a, rval b);
 rval gen_load_slot(struct gen *g, unsigned slot);
 /* The slot's variable to state[slot]. */
 void gen_store_slot(struct gen *g, unsigned slot);
+/* Is ref's value a number, whatever happens? It counts as raw: it is both. */
+bool gen_never_nan(const struct ir_insn *insn, ir_ref ref);
 gcc_jit_type *gen_slot_type(const struct gen *g, unsigned slot);
 unsigned gen_pin(const struct gen *g, unsigned slot);
 

@@ -494,6 +494,7 @@ void gen_fp(struct gen *g, ir_ref ref)
 	const struct ir_insn *i = &g->r->insn[ref];
 	rval a = g->val[i->a];
 
+	g->raw[ref] = gen_never_nan(g->r->insn, ref);
 	switch (i->op) {
 	case IR_FMADD:
 	case IR_FMSUB:

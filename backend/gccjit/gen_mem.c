@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "backend/gccjit/gen.h"
+#include "translator/unit_object.h"
 
 void gen_flush(struct gen *g, bool pins)
 {
@@ -40,7 +41,9 @@ static size_t note(
 		if (slots_has(&g->at.dirty, s))
 			len += (size_t)snprintf(text + len, cap - len,
 			    "%u%c%%%u ", s, mark(g, s), operand++);
-	len += (size_t)snprintf(text + len, cap - len, "\"\n\t.popsection");
+	/* state[] has not seen them: the entry of such a unit stores none */
+	len += (size_t)snprintf(text + len, cap - len, "%s\"\n\t.popsection",
+	    g->fp ? "" : OBJECT_FPINS);
 	return len;
 }
 

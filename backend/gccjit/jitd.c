@@ -6,18 +6,26 @@
  * says).
  * One request at a time; it ends with the socket. It runs at low priority,
  * in little memory, without privileges, and may crash: whoever asked goes on
- * without it.
+ * without it, and a second process cleans up.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/gccjit/confine.h"
 #include "backend/gccjit/gen.h"
+#include "backend/gccjit/place.h"
 #include "translator/unit_wire.h"
+
+#define MEMORY_DEFAULT ((u64)2 << 30)
+#define FILES_MAX ((size_t)64 << 20) /* temporary ones, where they are ours */
 
 static bool read_all(void *p, size_t n)
 {
@@ -92,6 +100,16 @@ static bool compile(char *text, const char *path, char *err, size_t n)
 	return ok;
 }
 
+/* libgccjit may have been replaced since this was built. */
+static u32 object_status(void)
+{
+	char version[40];
+
+	snprintf(version, sizeof(version), "%d.%d.%d", gcc_jit_version_major(),
+	    gcc_jit_version_minor(), gcc_jit_version_patchlevel());
+	return strcmp(version, GCCJIT_VERSION) ? JITD_OTHER : JITD_OBJECT;
+}
+
 static bool serve(const struct jitd_head *h, char *text, const char *dir)
 {
 	char err[256] = "", path[128];
@@ -103,8 +121,8 @@ static bool serve(const struct jitd_head *h, char *text, const char *dir)
 	if (ok && !object)
 		snprintf(err, sizeof(err), "no object file");
 	unlink(path);
-	ok = object ? reply(h->id, 0, object, n) :
-		      reply(h->id, 1, err, strlen(err));
+	ok = object ? reply(h->id, object_status(), object, n) :
+		      reply(h->id, JITD_FAILED, err, strlen(err));
 	free(object);
 	return ok;
 }
@@ -141,23 +159,12 @@ static void quiet(void)
 		close(fd);
 }
 
-int main(int argc, char **argv)
+/* Serve requests until the socket ends; in a process of its own. */
+static int work(const struct limits *limits, const char *dir)
 {
-	char dir[] = "/tmp/metic-jitd-XXXXXX";
 	struct jitd_head h;
 
-	if (argc == 3)
-		return compile_file(argv[1], argv[2]);
-	bool eager = argc == 2 && !strcmp(argv[1], "--eager");
-	if (argc > 1 && !eager) {
-		printf("metic-jitd, the optimizing compiler of metic, which "
-		       "starts it by itself.\n"
-		       "By hand: metic-jitd UNIT OBJECT compiles a unit's text "
-		       "to an object file.\n");
-		return strcmp(argv[1], "--help") ? 2 : 0;
-	}
-	quiet();
-	if (!confine(eager) || !mkdtemp(dir))
+	if (!confine(limits))
 		return 1;
 	while (read_all(&h, sizeof(h)) && h.magic == JITD_MAGIC &&
 	    h.size <= JITD_SIZE_MAX) {
@@ -170,6 +177,94 @@ int main(int argc, char **argv)
 		if (!ok)
 			break;
 	}
-	rmdir(dir);
 	return 0;
+}
+
+static void on_child(int sig)
+{
+	(void)sig; /* ppoll comes back */
+}
+
+/* Until the worker has ended, or metic has: then nobody works any more. */
+static void watch(pid_t worker)
+{
+	struct pollfd p = { .fd = 0, .events = POLLRDHUP };
+	struct sigaction sa = { .sa_handler = on_child };
+	sigset_t child, none;
+	siginfo_t si;
+
+	sigemptyset(&none);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	sigaction(SIGCHLD, &sa, NULL);
+	for (;;) {
+		si.si_pid = 0;
+		if (waitid(P_PID, (id_t)worker, &si,
+			WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    si.si_pid)
+			break;
+		if (ppoll(&p, 1, NULL, &none) > 0)
+			break;
+	}
+	/* its assembler, too; not reaped, so the number is still its own */
+	kill(-worker, SIGKILL);
+	waitpid(worker, NULL, 0);
+}
+
+/*
+ * Two processes: one compiles, this one sees to it that nothing stays of it,
+ * neither files nor processes, when it crashes or metic is gone.
+ */
+static int run(const struct limits *limits)
+{
+	struct place place;
+
+	quiet();
+	if (!limits->shared)
+		place_private(FILES_MAX); /* else a folder like others' */
+	drop_rights();
+	if (!place_make(&place))
+		return 1;
+	pid_t self = getpid(), worker = fork();
+	if (!worker) {
+		setpgid(0, 0);
+		close(place.fd);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(getppid() == self ? work(limits, place.dir) : 1);
+	}
+	if (worker > 0) {
+		setpgid(worker, worker);
+		watch(worker);
+	}
+	place_remove(&place);
+	return worker < 0;
+}
+
+static int help(bool asked)
+{
+	printf("metic-jitd, the optimizing compiler of metic, which starts it "
+	       "by itself.\n"
+	       "By hand: metic-jitd UNIT OBJECT compiles a unit's text to an "
+	       "object file.\n");
+	return asked ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct limits limits = { .memory = MEMORY_DEFAULT };
+
+	if (argc == 3 && argv[1][0] != '-')
+		return compile_file(argv[1], argv[2]);
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--eager"))
+			limits.eager = true;
+		else if (!strcmp(argv[i], "--shared-tmp"))
+			limits.shared = true; /* for tests */
+		else if (!strncmp(argv[i], "--memory=", 9))
+			limits.memory = strtoull(argv[i] + 9, NULL, 10);
+		else
+			return help(!strcmp(argv[i], "--help"));
+	}
+	return run(&limits);
 }

@@ -9,6 +9,12 @@
 #include "backend/x86_64/abi_x86.h"
 #include "backend/x86_64/context.h"
 #include "backend/x86_64/object.h"
+#include "translator/unit_object.h"
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
 
 /* A register as AT&T syntax names it after its '%', or NOREG. */
 static unsigned reg_named(const char *s, size_t n)
@@ -20,56 +26,73 @@ static unsigned reg_named(const char *s, size_t n)
 	for (unsigned i = 0; i < ARRAY_LEN(name); i++)
 		if (strlen(name[i]) == n && !strncmp(s, name[i], n))
 			return i;
-	if (n >= 4 && n <= 5 && !strncmp(s, "xmm", 3)) {
+	if (n >= 4 && n <= 5 && !strncmp(s, "xmm", 3) && is_digit(s[3]) &&
+	    (n == 4 || is_digit(s[4]))) {
 		unsigned k = (unsigned)atoi(s + 3);
 		return k < 16 ? XMM0 + k : NOREG;
 	}
 	return NOREG;
 }
 
-static bool read_place(const char *s, size_t n, struct unit_place *p)
+/* A number in decimal at *s, which is left behind it. */
+static bool read_number(const char **s, i64 *v)
 {
 	char *end;
 
-	if (s[0] == '%') {
-		p->kind = PLACE_REG;
-		p->reg = (u8)reg_named(s + 1, n - 1);
-		return p->reg != NOREG;
-	}
-	errno = 0;
-	p->value = strtoll(s[0] == '$' ? s + 1 : s, &end, 10);
-	if (errno)
+	if (!is_digit((*s)[**s == '-']))
 		return false;
-	if (s[0] == '$') {
-		p->kind = PLACE_CONST;
-		return end == s + n;
-	}
-	p->kind = PLACE_STACK;
-	return s + n - end == 6 && !strncmp(end, "(%rsp)", 6) &&
-	    p->value >= 0 && p->value < FRAME_MAX;
+	errno = 0;
+	*v = strtoll(*s, &end, 10);
+	*s = end;
+	return !errno;
 }
 
-bool x86_read_places(const char *text, struct unit_map *m)
+/* The place is all of [s, end). */
+static bool read_place(const char *s, const char *end, struct unit_place *p)
+{
+	if (*s == '%') {
+		unsigned reg = reg_named(s + 1, (size_t)(end - s - 1));
+		p->kind = PLACE_REG;
+		p->reg = (u8)reg;
+		return reg != NOREG && reg != RSP && reg != VCPU;
+	}
+	if (*s == '$') {
+		s++;
+		p->kind = PLACE_CONST;
+		return read_number(&s, &p->value) && s == end;
+	}
+	p->kind = PLACE_STACK;
+	if (*s != '(' && !read_number(&s, &p->value))
+		return false;
+	return end - s == 6 && !strncmp(s, "(%rsp)", 6) && p->value >= 0 &&
+	    p->value < FRAME_MAX;
+}
+
+bool x86_read_places(const char *text, struct unit_map *m, u32 max)
 {
 	while (*text) {
+		const char *end = text + strcspn(text, " ");
 		struct unit_place p = { 0 };
-		size_t n = strcspn(text, " ");
-		char *at;
-		unsigned long slot = strtoul(text, &at, 10);
-		p.raw = *at == '~' || *at == '?';
-		p.single = *at == '!' || *at == '?';
-		if ((*at != '=' && !p.raw && !p.single) || slot >= ABI_NSLOTS ||
-		    at >= text + n)
+		i64 slot;
+		if (!strcmp(text, OBJECT_FPINS)) {
+			if (m->nplaces == max)
+				return false;
+			p.kind = PLACE_FPINS;
+			m->place[m->nplaces++] = p;
+			return true;
+		}
+		if (!read_number(&text, &slot) || slot < 0 ||
+		    slot >= ABI_NSLOTS || m->nplaces == max)
 			return false;
-		at++;
+		p.raw = *text == '~' || *text == '?';
+		p.single = *text == '!' || *text == '?';
+		if (*text != '=' && !p.raw && !p.single)
+			return false;
 		p.slot = (u16)slot;
-		if (at >= text + n ||
-		    !read_place(at, (size_t)(text + n - at), &p))
+		if (!read_place(text + 1, end, &p))
 			return false;
 		m->place[m->nplaces++] = p;
-		text += n;
-		while (*text == ' ')
-			text++;
+		text = end + strspn(end, " ");
 	}
 	return true;
 }
@@ -101,6 +124,16 @@ static const struct unit_access *find(const struct unit_map *m, u32 off)
 							     NULL;
 }
 
+static void save_fpins(
+    const struct guest_isa *g, struct abi_state *s, const void *uc)
+{
+	for (u32 i = 0; i < g->nregs; i++) {
+		unsigned pin = x86_pin_of(&g->regs[i]);
+		if (pin != NOREG && pin >= XMM0)
+			s->state[g->regs[i].slot] = x86_context_reg(uc, pin);
+	}
+}
+
 /* The slot's value from what GCC had in the place. */
 static void finish(u64 *v, const struct unit_place *p)
 {
@@ -117,18 +150,37 @@ static void finish(u64 *v, const struct unit_place *p)
 	*v |= 0xffffffff00000000;
 }
 
+/* Do all places of the frame lie on the vCPU's call stack? */
+static bool on_stack(const struct abi_state *s, u64 rsp,
+    const struct unit_map *map, const struct unit_access *x)
+{
+	bool inside =
+	    rsp >= s->call_limit - 2 * FRAME_MAX && rsp <= s->call_base;
+
+	for (u32 i = 0; i < x->n; i++) {
+		const struct unit_place *p = &map->place[x->first + i];
+		if (p->kind == PLACE_STACK &&
+		    (!inside || (u64)p->value + 8 > s->call_base - rsp))
+			return false;
+	}
+	return true;
+}
+
 bool x86_context_save_unit(const struct guest_isa *g, struct vcpu *v,
     const void *uc, const struct unit_map *map, u32 off, gva_t *pc)
 {
 	const struct unit_access *x = find(map, off);
 	struct abi_state *s = vcpu_abi(v);
 
-	(void)g;
-	if (!x)
+	if (!x || !on_stack(s, x86_context_reg(uc, RSP), map, x))
 		return false;
 	for (u32 i = 0; i < x->n; i++) {
 		const struct unit_place *p = &map->place[x->first + i];
 		u64 *to = &s->state[p->slot];
+		if (p->kind == PLACE_FPINS) {
+			save_fpins(g, s, uc);
+			continue;
+		}
 		if (p->kind == PLACE_REG)
 			*to = x86_context_reg(uc, p->reg);
 		else if (p->kind == PLACE_CONST)

@@ -144,6 +144,10 @@ struct metic_config {
 	 */
 	void (*ended)(void *ctx, metic_vm *vm, bool exec);
 	void *ended_ctx;
+	/* Of metic-jitd: bytes of memory (0: 2 GiB); seconds that it may take
+	   for one loop (0: 20) until it is given up and started again. */
+	uint64_t jit_memory;
+	unsigned jit_seconds;
 };
 #define METIC_CONFIG_INIT \
 	{ \
@@ -278,6 +282,9 @@ struct metic_stats {
 	   config.ended on: in generated code of each tier, and elsewhere. */
 	uint64_t baseline_ns, optimized_ns, interp_ns, translation_ns,
 	    syscalls_ns, metic_ns;
+	/* What became of the optimizing tier: "on", "not asked for", ... or
+	   why it was given up; a constant. */
+	const char *optimizer;
 };
 METIC_API void metic_get_stats(const metic_vm *vm, struct metic_stats *s);
 

@@ -164,6 +164,8 @@ enum metic_error metic_create(const struct metic_config *config, metic_vm **out)
 #endif
 		.jitd = c.jitd,
 		.jit_wait = c.jit_wait,
+		.jit_memory = c.jit_memory,
+		.jit_seconds = c.jit_seconds,
 		.cache_size = c.code_cache,
 		.perf_map = c.perf_map,
 		.dump = c.dump,
@@ -282,6 +284,7 @@ void metic_get_stats(const metic_vm *vm, struct metic_stats *out)
 		.translation_ns = s->where_ns[METIC_IN_TRANSLATION],
 		.syscalls_ns = s->where_ns[METIC_IN_SYSCALLS],
 		.metic_ns = s->where_ns[METIC_IN_METIC],
+		.optimizer = exec_optimizer(vm),
 	};
 	memcpy(out, &m, m.size);
 }

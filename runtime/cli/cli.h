@@ -31,7 +31,7 @@ struct list {
 /* What the command line said; members are named in options.def. */
 struct options {
 	const char *sysroot, *argv0, *stack, *tier, *dump, *log, *uname,
-	    *cache_dir, *jitd;
+	    *cache_dir, *jitd, *jit_memory, *jit_timeout;
 	const char *gdb; /* where a debugger connects; "": the usual port */
 	const char *profile; /* "": to the log; a file, or "json" */
 	const char *flamegraph, *folded, *profile_part;
@@ -41,7 +41,7 @@ struct options {
 	bool stats, json, verbose, help, no_cache, perf_map, jit_wait;
 	bool check; /* the command is `check` */
 	enum metic_tier tier_value;
-	uint64_t stack_value;
+	uint64_t stack_value, jit_memory_value, jit_timeout_value;
 	char **args; /* program and its arguments, NULL-terminated */
 	/* Started in another role than `metic run`. */
 	bool qemu; /* as qemu-riscv64: its statuses, no search along PATH */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIMEOUT_MAX 86400
+
 enum {
 	OPTION_BASE = 256,
 #define OPT(s, name, arg, kind, member, help) OPTION_##member,
@@ -211,6 +213,12 @@ static int check_values(struct options *o)
 	o->tier_value = (enum metic_tier)t;
 	if (o->stack && !options_size(o->stack, &o->stack_value))
 		return usage(o->stack, "not a size");
+	if (o->jit_memory && !options_size(o->jit_memory, &o->jit_memory_value))
+		return usage(o->jit_memory, "not a size");
+	if (o->jit_timeout &&
+	    (!options_size(o->jit_timeout, &o->jit_timeout_value) ||
+		!o->jit_timeout_value || o->jit_timeout_value > TIMEOUT_MAX))
+		return usage(o->jit_timeout, "not 1 to 86400 seconds");
 	for (unsigned i = 0; i < o->set_env.n; i++)
 		if (!strchr(o->set_env.item[i], '='))
 			return usage(

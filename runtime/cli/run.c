@@ -313,6 +313,10 @@ static void add_run_options(
 		add(r, "--jit-wait", NULL);
 	if (o->jitd)
 		add(r, "--jitd", o->jitd);
+	if (o->jit_memory)
+		add(r, "--jit-memory", o->jit_memory);
+	if (o->jit_timeout)
+		add(r, "--jit-timeout", o->jit_timeout);
 	if (o->strace && *o->strace) {
 		char real[PATH_MAX];
 		snprintf(r->strace, sizeof(r->strace), "--strace=%s",
@@ -387,8 +391,9 @@ static void show_stats(const metic_vm *vm, bool json, int fd)
 		    json ? "%s\"%s\": %" PRIu64 : "%s%-15s %" PRIu64 "\n",
 		    json ? (i ? ", " : "{") : "metic: ", rows[i].name,
 		    rows[i].value);
-	n += snprintf(
-	    text + n, sizeof(text) - (size_t)n, "%s", json ? "}\n" : "");
+	n += snprintf(text + n, sizeof(text) - (size_t)n,
+	    json ? ", \"optimizer\": \"%s\"}\n" : "metic: optimizer       %s\n",
+	    s.optimizer);
 	log_text(&fd, text, (size_t)n);
 }
 
@@ -502,6 +507,8 @@ int run_program(const struct options *o)
 	const char *me = self_path(o->args[0], self, sizeof(self));
 	c.jitd = choose_jitd(o, me, jitd);
 	c.jit_wait = o->jit_wait;
+	c.jit_memory = o->jit_memory_value;
+	c.jit_seconds = (unsigned)o->jit_timeout_value;
 	c.perf_map = o->perf_map;
 	char here[PATH_MAX];
 	if (o->jitdump)

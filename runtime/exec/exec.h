@@ -85,6 +85,10 @@ void exec_cache_image(
     struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off);
 /* The descriptor that the optimizing tier keeps, or -1: not the guest's. */
 int exec_own_fd(const struct metic_vm *vm);
+/* What became of the optimizing tier, for people. */
+const char *exec_optimizer(const struct metic_vm *vm);
+/* The process is about to end or to become another program. */
+void exec_ending(struct metic_vm *vm);
 /*
  * Until exec_go_on the VM has no threads of its own, for calls that the
  * kernel refuses to a process with several.

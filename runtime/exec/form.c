@@ -330,6 +330,53 @@ static bool calls_out(const struct former *x)
 	return false;
 }
 
+/* --- what the baseline is as good at -------------------------------------- */
+
+static bool pinned(const struct guest_isa *g, unsigned slot)
+{
+	for (u32 k = 0; k < g->nregs; k++)
+		if (g->regs[k].slot == slot)
+			return g->regs[k].pin != GUEST_NO_PIN;
+	return false;
+}
+
+static bool is_simple(const struct guest_isa *g, const struct ir_insn *i)
+{
+	if (i->op == IR_GET || i->op == IR_PUT)
+		return pinned(g, i->aux);
+	if (i->op >= IR_DIVS && i->op <= IR_REMU)
+		return false;
+	if (i->op <= IR_STORE)
+		return true;
+	return (i->type == IR_F64 && i->op >= IR_FADD && i->op <= IR_FNMSUB) ||
+	    (i->type == IR_F64 && i->op == IR_FCANON);
+}
+
+/* Is there a way from IR block b to r's own start, of simple operations? */
+static bool goes_home(
+    const struct guest_isa *g, const struct ir_region *r, u32 b)
+{
+	const struct ir_insn *end = last(r, b);
+	u32 first = r->block[b].first, n = r->block[b].n - 1;
+
+	for (u32 k = first; k < first + n; k++)
+		if (!is_simple(g, &r->insn[k]))
+			return false;
+	switch (end->op) {
+	case IR_GOTO_TB: return (gva_t)end->imm == r->pc;
+	case IR_GOTO: return end->b > b && goes_home(g, r, end->b);
+	case IR_BR:
+		return (end->b > b && goes_home(g, r, end->b)) ||
+		    (end->c > b && goes_home(g, r, end->c));
+	default: return false;
+	}
+}
+
+bool form_is_plain(const struct guest_isa *g, const struct ir_region *r)
+{
+	return goes_home(g, r, 0);
+}
+
 bool form_unit(
     struct vcpu *v, gva_t head, bool all, struct arena *a, struct formed *out)
 {

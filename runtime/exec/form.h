@@ -21,5 +21,11 @@ struct formed {
  */
 bool form_unit(
     struct vcpu *v, gva_t head, bool all, struct arena *a, struct formed *out);
+/*
+ * Is r first of all a loop by itself, whose state is in host registers all the
+ * time and whose operations are one host instruction each? The baseline's code
+ * of such a loop is as short as can be.
+ */
+bool form_is_plain(const struct guest_isa *g, const struct ir_region *r);
 
 #endif

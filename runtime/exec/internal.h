@@ -47,6 +47,7 @@ struct tb_unit {
 	struct unit_map map; /* where state is when it faults */
 	struct unit_part *part;
 	u32 nparts;
+	bool left; /* it did not pay */
 };
 
 /* A translation block. */

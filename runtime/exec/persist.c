@@ -19,7 +19,12 @@
 
 #include "store_maker.h"
 
-enum { KEPT_HELPER = 1, KEPT_MOVABLE = 2, KEPT_UNIT = 4 };
+enum {
+	KEPT_HELPER = 1,
+	KEPT_MOVABLE = 2,
+	KEPT_UNIT = 4,
+	KEPT_LEFT = 8 /* a unit that did not pay: none is to be made there */
+};
 
 /* Units are kept beside the blocks of their heads, under offsets so high. */
 #define UNIT_OFF (1ull << 63)
@@ -192,8 +197,12 @@ static struct tb *find_and_take(
 
 	if (units && !ex->debug.nbreaks && tier_wants(ex, pc) &&
 	    store_find(&im->file, off | UNIT_OFF, guest, max, &b) &&
-	    b.flags & KEPT_UNIT && (tb = take(v, im, &b, pc)))
-		return tb;
+	    b.flags & KEPT_UNIT) {
+		if (b.flags & KEPT_LEFT)
+			tier_leave(ex, pc);
+		else if ((tb = take(v, im, &b, pc)))
+			return tb;
+	}
 	if (!store_find(&im->file, off, guest, max, &b) || b.flags & KEPT_UNIT)
 		return NULL;
 	return take(v, im, &b, pc);
@@ -273,7 +282,8 @@ static struct store_block describe(
 		.npcs = tb->npcs,
 		.flags = (tb->has_helper ? KEPT_HELPER : 0) |
 		    (persist_movable(ex->vm, tb->pc) ? KEPT_MOVABLE : 0) |
-		    (tb->unit ? KEPT_UNIT : 0),
+		    (tb->unit ? KEPT_UNIT : 0) |
+		    (tb->unit && tb->unit->left ? KEPT_LEFT : 0),
 		.code = pristine(ex, tb, code),
 		.links = tb->links,
 		.map = tb->map,
@@ -296,11 +306,21 @@ static bool unit_in(const struct image *im, const struct tb *tb)
 static bool is_new(
     const struct exec *ex, const struct image *im, const struct tb *tb)
 {
+	bool left = tb->unit && tb->unit->left;
+
 	if (tb->unit && !unit_in(im, tb))
 		return false;
-	return !tb->kept && !tb->dead && tb->len && tb->hash.lo &&
+	return !tb->kept && (!tb->dead || left) && tb->len && tb->hash.lo &&
 	    tb->pc - im->start < im->end - im->start &&
 	    tb->len <= im->end - tb->pc && !has_exclusive(ex, tb->pc, tb->len);
+}
+
+void persist_leave(struct exec *ex, struct tb *unit, size_t k)
+{
+	unit->unit->left = true;
+	unit->kept = false;
+	if (ex->persist)
+		ex->persist->saved = MIN(ex->persist->saved, k);
 }
 
 /* Save the new blocks of one image. */

@@ -57,6 +57,11 @@ void persist_unit_write(const struct tb *tb, u8 *to);
  */
 bool persist_unit_read(struct vcpu *v, const struct image *im, struct tb *tb,
     struct store_block *b, u64 delta);
+/*
+ * The unit by_code[k] did not pay: the store shall know, too. What it has of
+ * the unit says so from then on.
+ */
+void persist_leave(struct exec *ex, struct tb *unit, size_t k);
 /* New blocks go to the store. */
 void persist_save(struct exec *ex);
 /* In a forked child: what is there is the parent's to save. */

@@ -81,7 +81,9 @@ static bool map_holds(const struct unit_map *m, u32 code)
 			return false;
 	}
 	for (u32 i = 0; i < m->nplaces; i++)
-		if (m->place[i].slot >= ABI_NSLOTS)
+		if (m->place[i].slot >= ABI_NSLOTS ||
+		    m->place[i].kind > PLACE_FPINS ||
+		    m->place[i].reg >= PLACE_REGS)
 			return false;
 	return true;
 }

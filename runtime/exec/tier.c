@@ -1,74 +1,67 @@
 /*
  * tier.c - see tier.h.
  *
- * A job is formed by a vCPU under exec.lock, which registers the guest code
- * it was made from (parts): whatever drops that code before the job is done
- * kills the job's block, and its output is thrown away. A flush of the code
- * cache frees both; jobs remember the epoch that they belong to.
+ * vCPUs say where they are and form jobs (job.h); the ticker sends them to
+ * the compiling process one after the other and installs what comes back.
  */
 #include "runtime/exec/tier.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "runtime/exec/form.h"
 #include "runtime/exec/jitd.h"
+#include "runtime/exec/job.h"
+#include "runtime/exec/persist.h"
+#include "runtime/exec/selftest.h"
+#include "runtime/exec/spots.h"
 
 #define TICK_NS 1000000
+#define START_NS 20000000 /* until the first: short processes are left alone */
 #define SAMPLES_HOT 4 /* ticks at one place */
 #define SAMPLES_CALLER 8 /* ticks in what a block called */
 #define CALLERS_MAX 3 /* frames that are looked at */
-#define SAMPLES_AGAIN 100 /* more of them where there was no unit */
-/* A unit that is entered so often in a tick is left too soon to pay. */
-#define ENTRIES_MAX 15000
-#define SAMPLES_COVERED 60 /* more of them where a unit has been made */
-#define SAMPLES_UNDER_WAY 5000 /* at the head of one being compiled */
+/*
+ * Going in and out of a unit takes some 6 ns that its blocks did not take.
+ * With more entries in a tick, units are left too soon to pay.
+ */
+#define ENTRIES_MAX 3000
+/* Forming may take one part in so many of the time, and this to begin with. */
+#define FORMING_PART 100
+#define FORMING_NS 1000000
 #define IDLE_TICKS 50 /* without guest code: look less often */
-#define REPLY_TICKS 20000 /* a compilation that takes longer has failed */
+#define QUIET_TICKS 64 /* without a new unit: look half as often */
+#define QUIET_MAX 16 /* but once in so many ticks */
+#define REPLY_SECONDS 20 /* unless cfg says how long one may take */
+#define WAIT_S 10 /* the same, for one who waits */
 #define RESTARTS_MAX 3
-#define TRIES_MAX 2 /* for one head */
 #define QUEUE_MAX 64
 #define POKES_START 64 /* look-ups in a child until it has a ticker */
-#define SPOTS 8192 /* places that are counted */
-#define SPOT_WAYS 8
-
-struct spot {
-	gva_t pc;
-	i16 seen; /* ticks, below zero where a unit should come by */
-	u16 tries;
-	bool dropped; /* a unit there did not pay */
-};
-
-struct job {
-	struct job *next;
-	u32 id;
-	u64 epoch;
-	struct tb *tb; /* the code to be */
-	struct formed formed;
-	struct arena arena;
-	char *text;
-	size_t len;
-};
 
 struct tier {
 	struct exec *ex;
-	pthread_mutex_t lock; /* spots and queue */
+	struct spots spots;
+	pthread_mutex_t lock; /* of the queue */
 	pthread_cond_t done; /* a job ended */
+	pthread_cond_t woken; /* the ticker, by stop */
 	pthread_t thread;
 	_Atomic bool running, stop;
 	bool off; /* for good */
-	bool any_dropped;
-	struct spot spot[SPOTS];
 	struct job *queue, **tail;
-	u32 queued, serial;
+	u32 queued;
+	_Atomic u32 serial;
+	u64 started; /* when */
+	_Atomic u64 formed_ns; /* spent on forming */
 	u64 ended; /* jobs */
+	const char *_Atomic what; /* for people: what became of the tier */
 	_Atomic u32 pokes;
 	/* the ticker's own */
 	struct jitd jitd;
+	char *trial; /* text of the self-test under way */
 	struct job *sent;
-	u32 waited, restarts;
+	u32 waited, restarts; /* waited: ticks */
 	u32 entered[ABI_NCOUNTERS]; /* at the last tick, all vCPUs' */
 	u64 ticked; /* when that was, ns */
 };
@@ -91,145 +84,68 @@ static bool dumps(const struct tier *t, char letter)
 	return d && strchr(d, letter);
 }
 
-static void job_free(struct job *j)
+/* --- what vCPUs do ------------------------------------------------------- */
+
+bool tier_wants(struct exec *ex, gva_t pc)
 {
-	if (!j)
-		return;
-	arena_free(&j->arena);
-	free(j->text);
-	free(j);
+	return ex->tier && !spots_is_left(&ex->tier->spots, pc);
 }
 
-/* --- forming, by a vCPU --------------------------------------------------- */
-
-static bool make_text(struct job *j, const struct guest_isa *g)
+void tier_leave(struct exec *ex, gva_t pc)
 {
-	FILE *f = open_memstream(&j->text, &j->len);
-
-	if (!f)
-		return false;
-	unit_print(f, g, &j->formed.unit);
-	return fclose(f) == 0;
+	if (ex->tier)
+		spots_leave(&ex->tier->spots, pc);
 }
 
-/* The block that the job's code will be, and what kills it. Needs lock. */
-static bool register_parts(struct exec *ex, struct job *j)
+static bool may_form(const struct tier *t)
 {
-	struct tb *tb = arena_new(&ex->meta, struct tb, 1);
-
-	if (!tb)
-		return false;
-	tb->pc = j->formed.unit.node[0].ir->pc;
-	tb->len = j->formed.unit.node[0].ir->guest_len;
-	tb->insns = j->formed.insns;
-	tb->hash = j->formed.part[0].hash;
-	tb->unit = arena_new(&ex->meta, struct tb_unit, 1);
-	if (!tb->unit)
-		return false;
-	u32 n = tb->unit->nparts = j->formed.nparts;
-	tb->unit->part = arena_new(&ex->meta, struct unit_part, n);
-	if (!tb->unit->part)
-		return false;
-	memcpy(tb->unit->part, j->formed.part, n * sizeof(struct unit_part));
-	j->tb = tb;
-	return tb_add_parts(ex, tb) == 0;
+	return waits(t) ||
+	    t->formed_ns <
+	    (exec_now_ns() - t->started) / FORMING_PART + FORMING_NS;
 }
 
 /* A unit at head, or NULL. */
 static struct job *form(struct vcpu *v, gva_t head, bool all)
 {
-	struct exec *ex = v->vm->exec;
-	struct job *j = calloc(1, sizeof(*j));
+	struct tier *t = v->vm->exec->tier;
+	u64 began = exec_now_ns();
+	struct job *j = job_form(v, head, all, ++t->serial);
 
-	if (!j)
-		return NULL;
-	arena_init(&j->arena);
-	pthread_mutex_lock(&ex->lock);
-	bool ok = form_unit(v, head, all, &j->arena, &j->formed) &&
-	    register_parts(ex, j);
-	j->epoch = atomic_load(&ex->epoch);
-	pthread_mutex_unlock(&ex->lock);
-	if (ok) {
-		j->id = j->formed.unit.id = ++ex->tier->serial;
-		ok = make_text(j, v->vm->guest);
-	}
-	if (ok)
-		return j;
-	job_free(j);
-	return NULL;
-}
-
-/* Needs lock. Who was there first stays while he counts for something. */
-static struct spot *spot_of(struct tier *t, gva_t pc)
-{
-	size_t at = pc >> 1 ^ pc >> 14;
-	struct spot *s = NULL;
-
-	for (size_t k = 0; k < SPOT_WAYS; k++) {
-		s = &t->spot[(at + k) % SPOTS];
-		if (s->pc == pc)
-			return s;
-		if (!s->pc)
-			break;
-	}
-	*s = (struct spot){ .pc = pc };
-	return s;
-}
-
-bool tier_wants(struct exec *ex, gva_t pc)
-{
-	struct tier *t = ex->tier;
-
-	if (!t)
-		return false;
-	pthread_mutex_lock(&t->lock);
-	bool wants = !t->any_dropped || !spot_of(t, pc)->dropped;
-	pthread_mutex_unlock(&t->lock);
-	return wants;
-}
-
-/* Needs lock; true: pc is to be compiled now. */
-static bool is_hot(struct tier *t, gva_t pc, int often)
-{
-	struct spot *s = spot_of(t, pc);
-
-	if (s->tries >= TRIES_MAX || t->queued >= QUEUE_MAX ||
-	    ++s->seen < often)
-		return false;
-	s->seen = -SAMPLES_AGAIN;
-	s->tries++;
-	return true;
-}
-
-/*
- * What runs in the unit's loops will come by its head, unless it stays in an
- * inner loop: wait longer before another unit is made of that.
- */
-static void spare(struct tier *t, const struct unit *u)
-{
-	for (u32 k = 0; k < u->nnodes; k++)
-		if (!u->node[k].ctx)
-			spot_of(t, u->node[k].ir->pc)->seen =
-			    k ? -SAMPLES_COVERED : -SAMPLES_UNDER_WAY;
+	t->formed_ns += exec_now_ns() - began;
+	return j;
 }
 
 static void enqueue(struct tier *t, struct job *j)
 {
+	const struct vm_config *cfg = &t->ex->vm->cfg;
+
+	if (dumps(t, 'U') && cfg->log)
+		cfg->log(cfg->log_ctx, j->text, j->len);
+	spots_spare(&t->spots, &j->formed.unit);
 	pthread_mutex_lock(&t->lock);
-	spare(t, &j->formed.unit);
 	*t->tail = j;
 	t->tail = &j->next;
 	t->queued++;
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* Let others go on until the job has ended. */
+/*
+ * Let others go on until the job has ended. A forked child starts its ticker
+ * now; a visitor's host may have none, or may have died with it.
+ */
 static void wait_for(struct vcpu *v, struct tier *t, u64 ended)
 {
+	struct timespec until;
+	int err = 0;
+
 	exec_leave_code(v);
+	tier_start(v->vm->exec);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_S;
 	pthread_mutex_lock(&t->lock);
-	while (t->ended <= ended && !t->off)
-		pthread_cond_wait(&t->done, &t->lock);
+	while (t->running && t->ended <= ended && !t->off && !err)
+		err = pthread_cond_timedwait(&t->done, &t->lock, &until);
+	t->off |= v->visitor && err;
 	pthread_mutex_unlock(&t->lock);
 	exec_enter_code(v);
 }
@@ -252,21 +168,21 @@ static void consider(
 	struct tier *t = v->vm->exec->tier;
 
 	pthread_mutex_lock(&t->lock);
-	bool hot = !t->off && is_hot(t, head, often);
+	bool may = !t->off && t->queued < QUEUE_MAX && may_form(t);
 	u64 ended = t->ended + t->queued;
 	pthread_mutex_unlock(&t->lock);
-	if (!hot)
+	if (!may || !spots_hot(&t->spots, head, often))
 		return;
 	const struct tb *is = tb_find(v->vm->exec, head);
 	if (is && is->unit)
 		return;
 	struct job *j = form(v, head, all);
-	if (!j || (callee && !has_inlined(&j->formed.unit, callee))) {
+	if (!j || (callee && !has_inlined(&j->formed.unit, callee)) ||
+	    (!waits(t) &&
+		spots_are_plain(&t->spots, v->vm->guest, &j->formed.unit))) {
 		job_free(j);
 		return;
 	}
-	if (dumps(t, 'U') && v->vm->cfg.log)
-		v->vm->cfg.log(v->vm->cfg.log_ctx, j->text, j->len);
 	enqueue(t, j);
 	if (waits(t))
 		wait_for(v, t, ended);
@@ -284,6 +200,7 @@ void tier_sample(struct vcpu *v)
 
 	if (waits(ex->tier))
 		return;
+	spots_tick(&ex->tier->spots, pc);
 	consider(v, pc, 0, SAMPLES_HOT, false);
 	for (int k = 0; k < CALLERS_MAX; k++, frame++) {
 		if ((u64)(uintptr_t)frame >= v->abi.call_base)
@@ -335,11 +252,8 @@ static void drop_units(struct tier *t, u32 counter)
 			continue;
 		tb_kill(ex, tb);
 		ex->vm->stats.units_dropped++;
-		pthread_mutex_lock(&t->lock);
-		spot_of(t, tb->pc)->tries = TRIES_MAX;
-		spot_of(t, tb->pc)->dropped = true;
-		t->any_dropped = true;
-		pthread_mutex_unlock(&t->lock);
+		tier_leave(ex, tb->pc);
+		persist_leave(ex, tb, k);
 		if (dumps(t, 'T'))
 			vm_log(ex->vm, "# T: unit at 0x%llx is left too soon\n",
 			    (unsigned long long)tb->pc);
@@ -388,64 +302,6 @@ static bool tick(struct tier *t)
 	return any;
 }
 
-static bool keep_map(struct exec *ex, struct tb *tb, const struct unit_code *uc)
-{
-	struct unit_map *m = &tb->unit->map;
-
-	*m = uc->map;
-	tb->links = arena_new(&ex->meta, struct link_site, uc->nlinks);
-	tb->pcs = arena_new(&ex->meta, u32, uc->npcs);
-	m->access = arena_new(&ex->meta, struct unit_access, m->naccess);
-	m->place = arena_new(&ex->meta, struct unit_place, m->nplaces);
-	if (!m->access || !m->place || !tb->links || !tb->pcs)
-		return false;
-	memcpy(tb->links, uc->links, uc->nlinks * sizeof(*uc->links));
-	memcpy(tb->pcs, uc->pcs, uc->npcs * sizeof(*uc->pcs));
-	if (m->naccess)
-		memcpy(
-		    m->access, uc->map.access, m->naccess * sizeof(*m->access));
-	if (m->nplaces)
-		memcpy(m->place, uc->map.place, m->nplaces * sizeof(*m->place));
-	tb->nlinks = uc->nlinks;
-	tb->npcs = uc->npcs;
-	return true;
-}
-
-/* Needs exec.lock. NULL, or why not. */
-static const char *install(
-    struct exec *ex, struct job *j, const u8 *object, size_t n)
-{
-	struct unit_code uc = {
-		.guest = ex->vm->guest,
-		.unit = &j->formed.unit,
-		.object = object,
-		.nobject = n,
-		.rw = ex->rw + ex->used,
-		.rx = (u64)(uintptr_t)ex->rx + ex->used,
-		.cap = ex->size - ex->used,
-		.arena = &j->arena,
-	};
-	struct tb *tb = j->tb;
-
-	if (atomic_load(&ex->epoch) != j->epoch)
-		return "flushed";
-	if (tb->dead)
-		return "its code changed";
-	if (ex->ntb == TB_MAX)
-		return "no room";
-	int err = ex->host->load_unit(&uc);
-	if (err)
-		return err == -EBADMSG && uc.why ? uc.why : "no room";
-	if (!keep_map(ex, tb, &uc))
-		return "out of memory";
-	tb->code_start = ex->rx + ex->used;
-	tb->code = tb->code_start + uc.entry;
-	tb->code_end = tb->code_start + uc.size;
-	ex->used += ALIGN_UP(uc.size, 16);
-	tb_replace(ex, tb);
-	return NULL;
-}
-
 /* The job that was sent is over. */
 static void end_job(struct tier *t, const u8 *object, size_t n, const char *why)
 {
@@ -455,7 +311,7 @@ static void end_job(struct tier *t, const u8 *object, size_t n, const char *why)
 
 	if (!why) {
 		pthread_mutex_lock(&ex->lock);
-		why = install(ex, j, object, n);
+		why = job_install(ex, j, object, n);
 		pthread_mutex_unlock(&ex->lock);
 	}
 	if (why) {
@@ -489,6 +345,7 @@ static void end_job(struct tier *t, const u8 *object, size_t n, const char *why)
 
 static void give_up(struct tier *t, const char *why)
 {
+	t->what = why;
 	if (says(t))
 		vm_log(t->ex->vm, "optimizing tier off: %s\n", why);
 	pthread_mutex_lock(&t->lock);
@@ -501,6 +358,8 @@ static void give_up(struct tier *t, const char *why)
 static void lost(struct tier *t, const char *why)
 {
 	jitd_stop(&t->jitd);
+	free(t->trial);
+	t->trial = NULL;
 	if (t->sent)
 		end_job(t, NULL, 0, why);
 	if (++t->restarts > RESTARTS_MAX)
@@ -521,16 +380,46 @@ static struct job *take(struct tier *t)
 	return j;
 }
 
+/* The process, and first of all its self-test. */
+static void start(struct tier *t)
+{
+	const struct vm_config *cfg = &t->ex->vm->cfg;
+	const struct jitd_options o = { cfg->jitd, cfg->jit_memory, waits(t) };
+	size_t n;
+
+	if (jitd_start(&t->jitd, &o)) {
+		give_up(t, "metic-jitd cannot be started");
+		return;
+	}
+	t->waited = 0;
+	t->trial = selftest_text(t->ex->vm->guest, &n);
+	if (!t->trial)
+		lost(t, "out of memory");
+	else if (jitd_send(&t->jitd, SELFTEST_ID, t->trial, n) < 0)
+		lost(t, "metic-jitd is gone");
+}
+
+/* The self-test has been compiled. */
+static void end_trial(struct tier *t, const u8 *object, size_t n)
+{
+	const char *why = selftest_run(t->ex, object, n);
+
+	free(t->trial);
+	t->trial = NULL;
+	if (!why) {
+		t->what = "on";
+		return;
+	}
+	jitd_stop(&t->jitd);
+	vm_log(t->ex->vm, "metic-jitd failed its self-test: %s\n", why);
+	give_up(t, "metic-jitd failed its self-test");
+}
+
 static void send_next(struct tier *t)
 {
-	if (t->jitd.fd < 0 && t->queue && !t->off) {
-		int err = jitd_start(&t->jitd, t->ex->vm->cfg.jitd, waits(t));
-		if (err) {
-			give_up(t, "metic-jitd cannot be started");
-			return;
-		}
-	}
-	if (t->jitd.fd < 0 || !(t->sent = take(t)))
+	if (t->jitd.fd < 0 && t->queue && !t->off)
+		start(t);
+	if (t->jitd.fd < 0 || t->trial || !(t->sent = take(t)))
 		return;
 	t->waited = 0;
 	if (jitd_send(&t->jitd, t->sent->id, t->sent->text, t->sent->len) < 0)
@@ -541,59 +430,106 @@ static void receive(struct tier *t, int ms)
 {
 	struct jitd_head h;
 	const u8 *body;
+	u32 limit = t->ex->vm->cfg.jit_seconds;
 	int r = jitd_receive(&t->jitd, ms, &h, &body);
 
-	if (r < 0 || (r && h.id != t->sent->id)) {
+	if (r < 0 || (r && h.id != (t->trial ? SELFTEST_ID : t->sent->id)) ||
+	    (r && h.status == JITD_FAILED && t->trial)) {
 		lost(t, "metic-jitd went wrong");
-	} else if (r && h.status) {
+	} else if (r && t->trial) {
+		end_trial(t, body, h.size);
+	} else if (r && h.status == JITD_FAILED) {
 		end_job(t, NULL, 0, "refused by metic-jitd");
 	} else if (r) {
+		t->sent->other = h.status == JITD_OTHER;
 		end_job(t, body, h.size, NULL);
-	} else if (++t->waited > REPLY_TICKS) {
+	} else if (++t->waited > 1000 * (limit ? limit : REPLY_SECONDS)) {
 		lost(t, "metic-jitd takes too long");
 	}
+}
+
+static void sleep_for(struct tier *t, u64 ns)
+{
+	u64 until = exec_now_ns() + ns;
+	const struct timespec at = { (time_t)(until / 1000000000),
+		(long)(until % 1000000000) };
+
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop && !pthread_cond_timedwait(&t->woken, &t->lock, &at))
+		;
+	pthread_mutex_unlock(&t->lock);
 }
 
 static void *ticker(void *arg)
 {
 	struct tier *t = arg;
-	struct timespec pause = { 0, TICK_NS };
-	u32 idle = 0;
+	u32 idle = 0, quiet = 0, pace = 1, serial = 0;
 
+	if (!waits(t))
+		sleep_for(t, START_NS);
 	while (!t->stop) {
 		idle = tick(t) ? 0 : idle + 1;
+		if (t->serial != serial) {
+			serial = t->serial;
+			quiet = 0;
+			pace = 1;
+		} else if (++quiet == QUIET_TICKS) {
+			quiet = 0;
+			pace = MIN(2 * pace, QUIET_MAX);
+		}
 		look_at_entries(t);
-		if (!t->sent)
+		if (!t->sent && !t->trial)
 			send_next(t);
-		if (t->sent) {
+		if (t->sent || t->trial) {
 			receive(t, 1);
 			continue;
 		}
-		pause.tv_nsec = idle > IDLE_TICKS ? 20 * TICK_NS : TICK_NS;
-		nanosleep(&pause, NULL);
+		sleep_for(t, (idle > IDLE_TICKS ? 20 : pace) * TICK_NS);
 	}
 	return NULL;
 }
 
 /* --- life ----------------------------------------------------------------- */
 
+static void make_lock(struct tier *t)
+{
+	pthread_condattr_t a;
+
+	spots_init(&t->spots);
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->done, NULL);
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->woken, &a);
+	pthread_condattr_destroy(&a);
+}
+
+/* With one CPU, compiling would take the guest's time. */
+static bool has_idle_cpu(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) != 0 ||
+	    CPU_COUNT(&set) > 1;
+}
+
 int tier_new(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
 
-	/* by name only: see runtime/README.md, what was measured */
-	if ((cfg->tier != TIER_OPTIMIZING && !cfg->jit_wait) || !ex->host ||
-	    !ex->host->load_unit || !cfg->jitd || cfg->check || cfg->count ||
-	    ex->vm->as != AS_IDENTITY)
+	if (!ex->host || !ex->host->load_unit || !cfg->jitd || cfg->check ||
+	    cfg->count || ex->vm->as != AS_IDENTITY)
+		return 0;
+	if (cfg->tier == TIER_AUTO && !cfg->jit_wait && !has_idle_cpu())
 		return 0;
 	struct tier *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->ex = ex;
+	t->what = "on, not needed";
 	t->jitd.fd = -1;
 	t->tail = &t->queue;
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->done, NULL);
+	make_lock(t);
 	ex->tier = t;
 	return 0;
 }
@@ -602,11 +538,14 @@ int tier_new(struct exec *ex)
 void tier_start(struct exec *ex)
 {
 	struct tier *t = ex->tier;
+	const struct vcpu *v = vcpu_current();
 	sigset_t all, old;
 	pthread_attr_t a;
 
-	if (!t || t->off || t->running || atomic_exchange(&t->running, true))
+	if (!t || t->off || t->running || (v && v->visitor) ||
+	    atomic_exchange(&t->running, true))
 		return;
+	t->started = exec_now_ns();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&a);
@@ -623,7 +562,10 @@ void tier_pause(struct exec *ex)
 
 	if (!t || t->off || !t->running)
 		return;
+	pthread_mutex_lock(&t->lock);
 	atomic_store(&t->stop, true);
+	pthread_cond_signal(&t->woken);
+	pthread_mutex_unlock(&t->lock);
 	pthread_join(t->thread, NULL);
 	atomic_store(&t->stop, false);
 	atomic_store(&t->running, false);
@@ -634,6 +576,17 @@ int exec_own_fd(const struct metic_vm *vm)
 	const struct tier *t = vm->exec->tier;
 
 	return t ? t->jitd.fd : -1;
+}
+
+void exec_ending(struct metic_vm *vm)
+{
+	if (vm->exec->tier)
+		jitd_wake(&vm->exec->tier->jitd);
+}
+
+const char *exec_optimizer(const struct metic_vm *vm)
+{
+	return vm->exec->tier ? vm->exec->tier->what : "not asked for";
 }
 
 void exec_alone(struct metic_vm *vm)
@@ -667,6 +620,8 @@ static void drop_jobs(struct tier *t)
 	t->queued = 0;
 	job_free(t->sent);
 	t->sent = NULL;
+	free(t->trial);
+	t->trial = NULL;
 }
 
 void tier_forked(struct exec *ex)
@@ -675,8 +630,7 @@ void tier_forked(struct exec *ex)
 
 	if (!t)
 		return;
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->done, NULL);
+	make_lock(t);
 	atomic_store(&t->running, false);
 	atomic_store(&t->stop, false);
 	atomic_store(&t->pokes, 0);

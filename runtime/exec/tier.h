@@ -16,7 +16,7 @@
 /* After vm_new, if the configuration asks for the tier. 0 or -errno. */
 int tier_new(struct exec *ex);
 void tier_free(struct exec *ex);
-/* The first vCPU is about to run. */
+/* The first vCPU is about to run. Nothing happens for a visitor's vCPU. */
 void tier_start(struct exec *ex);
 /* REQ_SAMPLE: v is at abi.pc, in_code, outside generated code. */
 void tier_sample(struct vcpu *v);
@@ -29,6 +29,8 @@ void tier_reached(struct vcpu *v);
 struct tb *tier_compile(struct vcpu *v, gva_t head);
 /* May a unit of the store be taken whose head is at pc? */
 bool tier_wants(struct exec *ex, gva_t pc);
+/* A unit at pc did not pay: that is left to the baseline. */
+void tier_leave(struct exec *ex, gva_t pc);
 /* A block was looked up; for children, see there. */
 void tier_poke(struct exec *ex);
 /* In a forked child: there is no ticker, nothing is under way. */

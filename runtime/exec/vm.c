@@ -257,6 +257,7 @@ int exec_fork_child(struct vcpu *v)
 	}
 	struct exec *ex = vm->exec;
 	look_forked(ex);
+	v->visitor = false;
 	if (!ex->host)
 		return 0;
 	tier_forked(ex);

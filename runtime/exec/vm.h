@@ -44,6 +44,8 @@ struct vm_config {
 	enum exec_tier tier;
 	const char *jitd; /* path of metic-jitd, NULL: no optimizing tier */
 	bool jit_wait; /* compile at first sight, and wait for it */
+	u64 jit_memory; /* bytes that it may use; 0: default */
+	u32 jit_seconds; /* that one compilation may take; 0: default */
 	bool check; /* lock step of interpreter and baseline */
 	bool count; /* honour abi.budget */
 	bool verify; /* IR verifier after each pass */
@@ -109,6 +111,10 @@ struct vcpu {
 	/* What DEBUG_WATCH is about: WATCH_* of the watchpoint, and where. */
 	u32 watch_kind;
 	gva_t watch_hit;
+
+	/* Run by a process that is a guest in this memory (vfork): it makes
+	   no threads for the VM, which would outlive it and be nobody's. */
+	bool visitor;
 
 	/* --- private to runtime/exec --- */
 	volatile u8 activity; /* VCPU_* */

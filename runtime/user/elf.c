@@ -211,7 +211,8 @@ static int check_entry(const struct elf_file *f, char *why, size_t n)
 	    (unsigned long long)e);
 }
 
-static int check_segments(struct elf_file *f, u64 addr_max, char *why, size_t n)
+static int check_segments(
+    struct elf_file *f, bool is_interp, u64 addr_max, char *why, size_t n)
 {
 	u64 size = (u64)f->eh.e_phnum * sizeof(Elf64_Phdr);
 	int r = 0;
@@ -229,7 +230,7 @@ static int check_segments(struct elf_file *f, u64 addr_max, char *why, size_t n)
 		const Elf64_Phdr *ph = &f->ph[i];
 		if (ph->p_type == PT_LOAD && ph->p_memsz)
 			r = check_load(f, addr_max, i, why, n);
-		else if (ph->p_type == PT_INTERP)
+		else if (ph->p_type == PT_INTERP && !is_interp)
 			r = check_interp(f, ph, why, n);
 		else if (ph->p_type == PT_GNU_STACK)
 			f->stack_exec = ph->p_flags & PF_X;
@@ -264,8 +265,8 @@ static int open_file(struct elf_file *f, char *why, size_t n)
 	return 0;
 }
 
-int elf_open(
-    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n)
+static int open_as(const char *path, bool is_interp, u64 addr_max,
+    struct elf_file *f, char *why, size_t n)
 {
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
@@ -280,10 +281,22 @@ int elf_open(
 	if (r == 0)
 		r = check_header(f, why, n);
 	if (r == 0)
-		r = check_segments(f, addr_max, why, n);
+		r = check_segments(f, is_interp, addr_max, why, n);
 	if (r)
 		elf_close(f);
 	return r;
+}
+
+int elf_open(
+    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n)
+{
+	return open_as(path, false, addr_max, f, why, n);
+}
+
+int elf_open_interp(
+    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n)
+{
+	return open_as(path, true, addr_max, f, why, n);
 }
 
 void elf_close(struct elf_file *f)

@@ -34,6 +34,9 @@ struct elf_file {
  */
 int elf_open(
     const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n);
+/* The same for what PT_INTERP names: its own PT_INTERP means nothing. */
+int elf_open_interp(
+    const char *path, u64 addr_max, struct elf_file *f, char *why, size_t n);
 void elf_close(struct elf_file *f);
 
 /* Where to place a position-independent file. */

@@ -225,6 +225,7 @@ static int host_execve(
 {
 	const u64 a[6] = { (u64)prog, (u64)argv, (u64)envp };
 	exec_cache_save(t->p->vm);
+	exec_ending(t->p->vm);
 	signal_before_exec(t);
 	int r = (int)host_call(SYS_execve, a);
 	signal_after_exec(t);

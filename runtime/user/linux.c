@@ -351,6 +351,7 @@ int linux_run(struct metic_vm *vm, struct linux_exit *ex)
 		task_exit(t);
 		wait_for_tasks(p);
 		exec_cache_save(vm);
+		exec_ending(vm);
 		sample_ended(p, false);
 		gdb_end(p);
 		if (p->sharers) /* children that need our memory to stay */

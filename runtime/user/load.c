@@ -287,7 +287,7 @@ static int load_interp(
 		    p->cfg.sysroot ? p->cfg.sysroot : "");
 		return -ENOEXEC;
 	}
-	r = elf_open(host, p->abi->task_size, &in, why, n);
+	r = elf_open_interp(host, p->abi->task_size, &in, why, n);
 	if (r)
 		return r;
 	if (in.eh.e_machine != f->eh.e_machine) {

@@ -442,6 +442,12 @@ i64 mm_mremap(struct linux_process *p, gva_t old, u64 old_len, u64 new_len,
 	return r;
 }
 
+/* Such advice goes page by page, and ends at the first that is missing. */
+static bool populates(int advice)
+{
+	return advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+}
+
 int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 {
 	struct map_range r;
@@ -462,6 +468,8 @@ int mm_madvise(struct linux_process *p, gva_t addr, u64 len, int advice)
 			break;
 		}
 		hole |= r.start > a;
+		if (hole && populates(advice))
+			break;
 		a = MAX(r.start, a);
 		if (madvise((void *)a, MIN(r.end, end) - a, advice) < 0)
 			err = -errno;

@@ -22,7 +22,7 @@
 /* Hidden descriptors of a process. */
 struct hidden {
 	unsigned n;
-	int fd[LINUX_NFDS];
+	int fd[LINUX_NFDS + 1];
 };
 
 /* Those of the process that n names: false if there are none. */
@@ -38,6 +38,9 @@ static bool find_hidden(
 	h->n = MIN(p->nfds, LINUX_NFDS);
 	memcpy(h->fd, p->fds, h->n * sizeof(h->fd[0]));
 	pthread_mutex_unlock(&p->lock);
+	/* another process's compiler is shown: its memory does not say */
+	if (!n->pid && exec_own_fd(p->vm) >= 0)
+		h->fd[h->n++] = exec_own_fd(p->vm);
 	if (n->pid)
 		proc_peer_free(p);
 	return h->n > 0;

@@ -22,6 +22,7 @@ _Noreturn void process_finish(const struct linux_exit *ex)
 	struct vcpu *v = vcpu_current();
 	if (v) {
 		exec_cache_save(v->vm);
+		exec_ending(v->vm);
 		sample_ended(v->vm->kernel, false);
 	}
 	if (ex->signaled) {

@@ -351,15 +351,17 @@ static i64 attach(struct linux_task *t, struct seccomp_filter *s, u64 flags)
 
 #define FLAGS \
 	(SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | \
-	    SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+	    SECCOMP_FILTER_FLAG_SPEC_ALLOW | \
+	    SECCOMP_FILTER_FLAG_NEW_LISTENER | \
+	    SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
 
 static i64 set_filter(struct linux_task *t, u64 flags, gva_t gva)
 {
 	struct sock_fprog prog;
 	struct seccomp_filter *s;
 
-	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
-		syscall_remark(t, "seccomp listeners are not supported");
+	bool listens = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
 	if (flags & ~(u64)FLAGS)
 		return -EINVAL;
 	if (guest_get(t, prog, gva))
@@ -382,7 +384,9 @@ static i64 set_filter(struct linux_task *t, u64 flags, gva_t gva)
 		free(s);
 		return -EFAULT;
 	}
-	if (!program_ok(s->insn, s->n)) {
+	if (listens)
+		syscall_remark(t, "seccomp listeners are not supported");
+	if (listens || !program_ok(s->insn, s->n)) {
 		free(s);
 		return -EINVAL;
 	}

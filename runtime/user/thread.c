@@ -218,6 +218,7 @@ struct linux_task *task_clone(const struct linux_task *t,
 	copy_state(c, t, ca);
 	ptrace_inherit(c, t, ca);
 	c->sigmask = t->sigmask;
+	c->v->visitor = t->v->visitor;
 	return c;
 }
 

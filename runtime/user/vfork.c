@@ -145,6 +145,7 @@ static struct vfork_start *start_new(
 		return NULL;
 	}
 	st->child->leader = true;
+	st->child->v->visitor = true;
 	st->child->tid_address = clone_tid_address(t);
 	return st;
 }

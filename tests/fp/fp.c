@@ -2,6 +2,7 @@
  * fp.c - every F and D instruction, bits and flags, against the oracle.
  *
  *	fp [--cases N] [--tier NAME] [--only TEXT] [--part K/N] [--seed N]
+ *	   [--jitd FILE] [--variants N]
  *
  * Tiers: a row each in `tiers`. --part 2/3 takes every third instruction,
  * beginning with the second: N such processes together do them all.
@@ -11,6 +12,10 @@
  * expected result is the host unit's; of a sixteenth of the batches, and of
  * what the host cannot do, MPFR's, and where both can tell they must agree.
  * The first difference ends it.
+ *
+ * The optimizing tier needs --jitd. It compiles each loop, which takes its
+ * time: --variants takes that many of an instruction's. What it leaves to the
+ * baseline is not run but listed; more than left_alone() says is a failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +28,14 @@
 struct run {
 	struct fp_vm *vm;
 	struct fp_rng g;
+	bool optimizing;
 	u64 cases; /* of each instruction */
 	const char *only;
 	u64 cross; /* where the walk over the cross product is */
+	u32 variants, first; /* how many loops of an instruction, from where */
 	u64 done, exact; /* cases of this instruction; by fp_exact */
+	u8 left; /* rm fields of it that the tier leaves, a bit each */
+	u32 total_left;
 	u64 total, total_exact;
 };
 
@@ -113,40 +122,50 @@ static bool run_batch(
 {
 	static struct fp_record rec[FP_BATCH];
 	static struct fp_answer want[FP_BATCH];
-	u32 variant = fp_below(&r->g, FP_VARIANTS);
+	u32 variant = (r->first + fp_below(&r->g, r->variants)) % FP_VARIANTS;
 	const struct fp_variant *v = fp_vm_variant(r->vm, variant);
 	u32 mode = rm == FP_DYN ? frm : rm;
-	struct metic_exit why;
+	const char *why;
+	gva_t pc;
 
+	if (!fp_vm_ready(r->vm, variant, rm)) {
+		r->left |= (u8)(1u << rm);
+		return true;
+	}
 	for (u32 k = 0; k < n; k++) {
 		make_operands(r, i, v, &rec[k]);
 		if (!expect(r, i, rec[k].in, mode, both, &want[k]))
 			return false;
 	}
-	if (!fp_vm_run(r->vm, variant, rm, frm, rec, n, &why)) {
-		printf("%s rm %u frm %u: %s at %llx\n", name(i), rm, frm,
-		    metic_exit_name(why.reason), (unsigned long long)why.pc);
+	if (!fp_vm_run(r->vm, variant, rm, frm, rec, n, &why, &pc)) {
+		printf("%s rm %u frm %u: %s at %llx\n", name(i), rm, frm, why,
+		    (unsigned long long)pc);
 		return false;
 	}
 	for (u32 k = 0; k < n; k++) {
 		struct fp_answer got = { rec[k].out, want[k].flags };
-		if (k % v->group == 0) { /* the flags of all of the group */
-			u32 flags = (u32)rec[k].flags | want[k].flags;
-			if (v->group == 2)
-				flags |= want[k + 1].flags;
+		if (k % v->share == 0) { /* the flags of all that share them */
+			u32 flags = (u32)rec[k].flags;
+			for (u32 u = 0; u < v->share; u++)
+				flags |= want[k + u].flags;
 			got.flags = (u32)rec[k].out_flags;
 			want[k].flags = flags;
 		}
 		if (got.bits == want[k].bits && got.flags == want[k].flags)
 			continue;
 		show_case(i, rec[k].in, rm, frm);
-		printf("variant %u, group of %u, flags before %02llx\n",
-		    variant, v->group, (unsigned long long)rec[k].flags);
+		printf("variant %u, group of %u, %u share flags, before "
+		       "%02llx\n",
+		    variant, v->group, v->share,
+		    (unsigned long long)rec[k].flags);
 		show("expected", &want[k]);
 		show("got", &got);
 		return false;
 	}
-	r->done += n;
+	if (fp_vm_ready(r->vm, variant, rm))
+		r->done += n;
+	else
+		r->left |= (u8)(1u << rm);
 	return true;
 }
 
@@ -168,27 +187,48 @@ static bool run_mode(
 	return true;
 }
 
+/* Is that all which the optimizing tier may leave, by gen_fp.c?
+   A bit for each rm field. */
+static bool left_alone(const struct fp_insn *i, u8 left)
+{
+	switch (i->kind) {
+	case FP_MIN:
+	case FP_MAX:
+	case FP_CLASS: return true;
+	case FP_CVT:
+		if (!fp_is_float(i->to))
+			return !(left >> FP_RTZ & 1);
+		break;
+	default: break;
+	}
+	return !(left >> FP_DYN & 1);
+}
+
 static bool run_insn(struct run *r, const struct fp_insn *i)
 {
 	u32 sum = shares(i);
 
-	r->done = r->exact = 0;
+	r->done = r->exact = r->left = 0;
 	r->cross = r->cases > fp_ncross(i) ? 0 : fp_next(&r->g) % fp_ncross(i);
-	if (!fp_vm_prepare(r->vm, i, &r->g))
-		return false;
-	/* Dynamic modes first: they get the cross product of edges. */
+	bool rmm = !i->rm || fp_have_mpfr();
+	fp_vm_prepare(r->vm, i, &r->g);
+	/* Dynamic modes first: they get the cross product of edges. RMM in
+	   frm makes all code the interpreter's, in every tier. */
 	for (u32 k = 8 * 5; k-- > 0;) {
 		u32 rm = k / 5, frm = k % 5;
 		u32 mode = rm == FP_DYN ? frm : rm, part = share(i, rm, frm);
 
-		if (!part || (i->rm && mode == FP_RMM && !fp_have_mpfr()))
+		if (!part || (mode == FP_RMM && !rmm) ||
+		    (frm == FP_RMM && r->optimizing))
 			continue;
 		if (!run_mode(r, i, rm, frm, r->cases * part / sum + 1))
 			return false;
 	}
 	r->total += r->done;
 	r->total_exact += r->exact;
-	return true;
+	r->total_left += r->left != 0;
+	r->first++;
+	return left_alone(i, r->left);
 }
 
 /* Is every row of F and D under test, but for loads and stores? */
@@ -219,12 +259,13 @@ static double now(void)
 /* How the guest is run. */
 static const struct tier {
 	const char *name;
-	enum metic_tier tier;
+	enum exec_tier tier;
 	bool check; /* lock step of all there are */
 } tiers[] = {
-	{ "native", METIC_TIER_BASELINE, false },
-	{ "interp", METIC_TIER_INTERP, false },
-	{ "check", METIC_TIER_BASELINE, true },
+	{ "native", TIER_BASELINE, false },
+	{ "interp", TIER_INTERP, false },
+	{ "check", TIER_BASELINE, true },
+	{ "optimizing", TIER_OPTIMIZING, false },
 };
 
 static const struct tier *find_tier(const char *text)
@@ -239,7 +280,8 @@ static int usage(void)
 {
 	fprintf(stderr,
 	    "usage: fp [--cases N] [--tier NAME] [--only TEXT] "
-	    "[--part K/N] [--seed N]\ntiers:");
+	    "[--part K/N] [--seed N]\n"
+	    "          [--jitd FILE] [--variants N]\ntiers:");
 	for (u32 k = 0; k < ARRAY_LEN(tiers); k++)
 		fprintf(stderr, " %s", tiers[k].name);
 	fprintf(stderr, "\n");
@@ -250,6 +292,7 @@ static int usage(void)
 struct options {
 	const struct tier *tier;
 	unsigned part, parts;
+	const char *jitd;
 };
 
 static bool read_options(
@@ -263,13 +306,28 @@ static bool read_options(
 			r->g.s = strtoull(v, NULL, 0);
 		else if (!strcmp(argv[k], "--only"))
 			r->only = v;
+		else if (!strcmp(argv[k], "--variants"))
+			r->variants = (u32)strtoul(v, NULL, 0);
+		else if (!strcmp(argv[k], "--jitd"))
+			o->jitd = v;
 		else if (!strcmp(argv[k], "--tier"))
 			o->tier = find_tier(v);
 		else if (strcmp(argv[k], "--part") ||
 		    sscanf(v, "%u/%u", &o->part, &o->parts) != 2)
 			return false;
 	}
-	return o->tier && o->part && o->part <= o->parts;
+	return o->tier && o->part && o->part <= o->parts && r->variants &&
+	    r->variants <= FP_VARIANTS;
+}
+
+static void show_left(u8 left)
+{
+	if (left)
+		printf(", left to the baseline: rm");
+	for (u32 rm = 0; rm < 8; rm++)
+		if (left >> rm & 1)
+			printf(" %u", rm);
+	printf("\n");
 }
 
 /* All the instructions asked for; their number, 0 after a difference. */
@@ -283,9 +341,10 @@ static u32 run_all(struct run *r, const struct options *o)
 		if (!strstr(name(i), r->only))
 			continue;
 		bool ok = run_insn(r, i);
-		printf("%-10s %10llu cases, %9llu exact, %6.2f s\n", name(i),
+		printf("%-10s %10llu cases, %9llu exact, %6.2f s", name(i),
 		    (unsigned long long)r->done, (unsigned long long)r->exact,
 		    now() - t);
+		show_left(r->left);
 		if (!ok)
 			return 0;
 		insns++;
@@ -295,15 +354,19 @@ static u32 run_all(struct run *r, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct run r = { .cases = 20000, .g = { 1 }, .only = "" };
-	struct options o = { &tiers[0], 1, 1 };
+	struct run r = {
+		.cases = 20000, .g = { 1 }, .only = "", .variants = FP_VARIANTS
+	};
+	struct options o = { &tiers[0], 1, 1, NULL };
 
 	if (!read_options(&r, &o, argc, argv))
 		return usage();
+	r.optimizing = o.tier->tier == TIER_OPTIMIZING;
 	if (!fp_have_mpfr())
 		printf("rounding mode RMM and the exact oracle SKIPPED: "
 		       "built without MPFR (package libmpfr-dev)\n");
-	r.vm = fp_vm_new(o.tier->tier, o.tier->check);
+	r.vm =
+	    fp_vm_new(&(struct fp_how){ o.tier->tier, o.tier->check, o.jitd });
 	if (!r.vm) {
 		printf("SKIPPED: no such tier on this machine\n");
 		return 77;
@@ -314,6 +377,9 @@ int main(int argc, char **argv)
 	    o.tier->name, insns, (unsigned long long)r.total,
 	    (unsigned long long)r.total_exact, now() - start,
 	    insns ? "no difference" : "FAILED");
+	if (r.optimizing)
+		printf("%llu units, %u instructions left in part\n",
+		    (unsigned long long)fp_vm_units(r.vm), r.total_left);
 	fp_vm_free(r.vm);
 	return insns ? 0 : 1;
 }

@@ -3,10 +3,12 @@
  *
  *   fuzz_insns [--seed N] [--first N] [--cases N] [--seconds S]
  *              [--qemu] [--runner CMD] [--failures N] [--brief] [--rows]
+ *              [--jitd FILE]
  *
  * Runs random sequences of instructions in every way that machines.c has,
  * and with --qemu (or a runner of another name) also there, and compares
- * all registers, fp status, memory and how each ended. Ends at the first
+ * all registers, fp status, memory and how each ended. With --jitd blocks that
+ * loop also become units of the optimizing tier. Ends at the first
  * difference (or the N-th) with the whole story; --brief gives one line for
  * each, --rows counts of everything. Exit status: 0 all the same, 1
  * differences, 77 no runner.
@@ -33,6 +35,7 @@ struct shared {
 	_Atomic bool finished, broken;
 	u64 executed[RV_NROWS];
 	u64 ends[EXIT_NREASONS]; /* how cases ended */
+	_Atomic u64 units, refused; /* of the optimizing tier */
 	char why[200];
 	struct fz_result want, got; /* of a case that failed */
 };
@@ -128,6 +131,11 @@ static void run_case(struct worker *w, u64 index)
 	}
 	if ((index + 1) % FZ_SLOTS == 0)
 		run_batch(w);
+	for (u32 k = 0; k < fz_nways; k++)
+		if (fz_ways[k].tier == TIER_OPTIMIZING && fz_jitd) {
+			w->sh->units = fz_stats(w->m, k)->units;
+			w->sh->refused = fz_stats(w->m, k)->units_failed;
+		}
 	memcpy(
 	    w->sh->executed, fz_gen_executed(w->gen), sizeof(w->sh->executed));
 }
@@ -277,12 +285,14 @@ static void parse(struct main_opts *o, int argc, char **argv)
 			o->failures = strtoull(argv[++i], NULL, 0);
 		} else if (value && !strcmp(a, "--runner")) {
 			o->runner = argv[++i];
+		} else if (value && !strcmp(a, "--jitd")) {
+			fz_jitd = argv[++i];
 		} else {
 			fprintf(stderr,
 			    "usage: fuzz_insns [--seed N] [--first N] "
 			    "[--cases N] [--seconds S] [--qemu]\n"
 			    "                  [--runner CMD] [--failures N] "
-			    "[--brief] [--rows]\n");
+			    "[--brief] [--rows] [--jitd FILE]\n");
 			exit(2);
 		}
 	}
@@ -339,9 +349,14 @@ int main(int argc, char **argv)
 		index = sh->index + 1;
 		sh->done++;
 	}
+	if (fz_jitd)
+		printf("%llu units, %llu left to the baseline\n",
+		    (unsigned long long)sh->units,
+		    (unsigned long long)sh->refused);
 	u32 missing = count_rows(&o, sh, g);
 	printf(", %llu cases, %llu failed\n", (unsigned long long)sh->done,
 	    (unsigned long long)failed);
 	fz_gen_free(g);
-	return failed || (missing && sh->done >= ENOUGH && !o.runner);
+	return failed || (fz_jitd && !sh->units) ||
+	    (missing && sh->done >= ENOUGH && !o.runner);
 }

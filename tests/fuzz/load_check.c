@@ -124,13 +124,16 @@ static bool check_gaps(struct checker *x, const struct elf_file *f, u64 bias)
 	return true;
 }
 
-static bool check_file(struct checker *x, const char *path, u64 bias)
+typedef int (*opener)(const char *, u64, struct elf_file *, char *, size_t);
+
+static bool check_file(
+    struct checker *x, opener opens, const char *path, u64 bias)
 {
 	struct elf_file f;
 	char why[256];
 	bool ok = true;
 
-	if (elf_open(path, x->p->abi->task_size, &f, why, sizeof(why)))
+	if (opens(path, x->p->abi->task_size, &f, why, sizeof(why)))
 		return BAD(x, "%s: accepted, now refused: %s", path, why);
 	for (u32 k = 0; ok && k < f.eh.e_phnum; k++)
 		if (f.ph[k].p_type == PT_LOAD && f.ph[k].p_memsz)
@@ -145,11 +148,11 @@ static bool check_image(struct checker *x)
 	const struct linux_image *im = &x->p->image;
 	const char *prog = x->p->cfg.prog;
 
-	if (!check_file(x, prog, im->base))
+	if (!check_file(x, elf_open, prog, im->base))
 		return false;
 	/* names other than those of a file of ours are not followed here */
 	return !im->interp_base || access("ld", F_OK) < 0 ||
-	    check_file(x, "ld", im->interp_base);
+	    check_file(x, elf_open_interp, "ld", im->interp_base);
 }
 
 /* --- the stack ------------------------------------------------------------

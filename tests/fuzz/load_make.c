@@ -85,8 +85,11 @@ static void make_elf(struct ld_world *w, struct fz_rng *g, const char *name,
 	    (size_t)(ld_code_native_end - ld_code_native));
 	if (eh.e_machine == EM_RISCV)
 		((Elf64_Ehdr *)(void *)bytes)->e_machine = EM_X86_64;
+	/* headers that are code are not the same headers */
+	u64 end = eh.e_phoff + (u64)eh.e_phnum * sizeof(Elf64_Phdr);
 	if (!ok || !write_file(w->native, name, bytes, size) ||
-	    eh.e_machine != EM_RISCV || eh.e_flags != was.e_flags)
+	    eh.e_machine != EM_RISCV || eh.e_flags != was.e_flags ||
+	    end > (u64)(code - bytes))
 		w->c.twin = false;
 }
 

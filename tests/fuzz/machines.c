@@ -13,6 +13,7 @@
 
 #define I TIER_INTERP
 #define B TIER_BASELINE
+#define O TIER_OPTIMIZING
 /* clang-format off */
 const struct fz_way fz_ways[] = {
 	{ "interp, blocks of 1", I, AS_IDENTITY, 1, false, false },
@@ -24,8 +25,10 @@ const struct fz_way fz_ways[] = {
 	{ "baseline, sandbox", B, AS_BASED, 0, false, false },
 	{ "baseline, counting", B, AS_IDENTITY, 5, true, false },
 	{ "lock step", B, AS_IDENTITY, 7, false, true },
+	{ "optimizing", O, AS_IDENTITY, 0, false, false },
 };
 /* clang-format on */
+#undef O
 #undef I
 #undef B
 const u32 fz_nways = ARRAY_LEN(fz_ways);
@@ -42,8 +45,12 @@ struct fz_machines {
 	u64 seen[ARRAY_LEN(fz_ways)]; /* newest case of each VM, plus 1 */
 };
 
+const char *fz_jitd;
+
 bool fz_way_works(const struct fz_way *w)
 {
+	if (w->tier == TIER_OPTIMIZING && !fz_jitd)
+		return false;
 	return w->tier == TIER_INTERP || host_backend_default();
 }
 
@@ -115,6 +122,8 @@ static struct metic_vm *make_vm(
 {
 	u64 base = w->as == AS_BASED ? m->base : 0;
 	struct vm_config cfg = { .tier = w->tier,
+		.jitd = fz_jitd,
+		.jit_wait = w->tier == TIER_OPTIMIZING,
 		.count = w->count,
 		.check = w->check,
 		.verify = w == &fz_ways[1], /* once is enough */
@@ -155,24 +164,45 @@ const struct vm_stats *fz_stats(const struct fz_machines *m, u32 way)
 	return &m->vm[way]->stats;
 }
 
+/*
+ * The optimizing tier remembers where it has tried, and does not try often:
+ * for other code in the same place it takes a new VM. What the old one has
+ * counted is kept.
+ */
+static void start_anew(struct fz_machines *m, u32 way)
+{
+	u64 units = m->vm[way]->stats.units;
+	u64 failed = m->vm[way]->stats.units_failed;
+
+	vm_free(m->vm[way]);
+	m->vm[way] = make_vm(m, &fz_ways[way], NULL);
+	if (!m->vm[way])
+		abort();
+	m->vm[way]->stats.units = units;
+	m->vm[way]->stats.units_failed = failed;
+}
+
 /* The slots are reused: what was translated from them must go. */
 static void forget_old_code(struct fz_machines *m, u32 way, u64 index)
 {
 	u64 round = index / FZ_SLOTS + 1;
 
-	if (m->seen[way] && m->seen[way] != round)
-		exec_invalidate(
-		    m->vm[way], FZ_CODE, FZ_CODE + FZ_CODE_SIZE, false);
+	if (m->seen[way] && m->seen[way] != round) {
+		if (fz_ways[way].tier == TIER_OPTIMIZING)
+			start_anew(m, way);
+		else
+			exec_invalidate(
+			    m->vm[way], FZ_CODE, FZ_CODE + FZ_CODE_SIZE, false);
+	}
 	m->seen[way] = round;
 }
 
 void fz_run(struct fz_machines *m, u32 way, const struct fz_case *c,
     struct fz_result *out)
 {
+	forget_old_code(m, way, c->index);
 	struct vcpu *v = m->vm[way]->vcpus;
 	struct abi_state *s = &v->abi;
-
-	forget_old_code(m, way, c->index);
 	memcpy(m->code + (c->pc - FZ_CODE), c->code, FZ_SLOT);
 	memcpy(m->data, c->in.data, FZ_DATA_SIZE);
 	memcpy(s->state, c->in.slot, sizeof(s->state));

@@ -20,6 +20,8 @@ struct fz_way {
 extern const struct fz_way fz_ways[];
 extern const u32 fz_nways;
 
+/* metic-jitd; NULL: the optimizing tier is left out. Set before all else. */
+extern const char *fz_jitd;
 /* Can this build and machine run it? */
 bool fz_way_works(const struct fz_way *w);
 

@@ -26,13 +26,13 @@ static u64 length(struct fz_rng *g, const struct st_image *im)
 
 static void resize(struct fz_rng *g, struct st_image *im)
 {
-	u64 was = im->size;
+	u64 was = im->size, less = fz_below(g, 100), more = fz_below(g, 5000);
 
 	switch (fz_below(g, 4)) {
 	case 0: im->size = fz_next(g) % (im->size + 1); break;
 	case 1: im->size = fz_below(g, 200); break;
-	case 2: im->size -= MIN(im->size, fz_below(g, 100)); break;
-	default: im->size = MIN(im->cap, im->size + fz_below(g, 5000));
+	case 2: im->size -= MIN(im->size, less); break;
+	default: im->size = MIN(im->cap, im->size + more);
 	}
 	for (u64 k = was; k < im->size; k++)
 		im->bytes[k] = fz_below(g, 2) ? 0 : (u8)fz_next(g);

@@ -132,7 +132,6 @@ static uintptr_t hostile(int i, uintptr_t good)
 static uintptr_t pointer(int i)
 {
 	uintptr_t good = slot_of(i) + (below(4) ? 0 : below(64));
-
 	return below(6) ? good : hostile(i, good);
 }
 
@@ -641,8 +640,7 @@ static void say_filled(char k, int i, uintptr_t v, long r)
 {
 	bool whole = v == slot_of(i);
 
-	if (k == 'o' || k == 'v' || k == 'l' || k == 'e' || k == 'Y' ||
-	    k == 'q')
+	if (strchr("ovleYq", k))
 		say(" %d:%lx", i, hash((unsigned char *)slot_of(i), SLOT_RW));
 	if (r < 0 || !whole)
 		return;
@@ -652,7 +650,6 @@ static void say_filled(char k, int i, uintptr_t v, long r)
 	case 'd': say_directory(v, r); break;
 	case 'r': say_address(v); break;
 	case 'z': say_events(v, r); break;
-	default: break;
 	}
 }
 
@@ -662,7 +659,6 @@ static bool is_vague(const char *name)
 	static const char *const vague[] = { "cachestat", "sched_getaffinity",
 		"getrandom", "keyctl", "waitid", "getpgid", "semget", "getcwd",
 		"mmap" };
-
 	for (size_t i = 0; i < ARRAY_LEN(vague); i++)
 		if (!strcmp(vague[i], name))
 			return true;
@@ -674,6 +670,7 @@ static void one_call(unsigned index, bool skip)
 	const struct call *c = pick_call();
 	uintptr_t a[6] = { 0 };
 	uint64_t junk = next();
+	bool vague = is_vague(c->name);
 	long r;
 	int err;
 
@@ -696,13 +693,16 @@ static void one_call(unsigned index, bool skip)
 	errno = 0;
 	r = syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	err = errno;
+	vague |= /* "socket:[1234]" is another one each time */
+	    !strcmp(c->name, "readlinkat") && r > 0 &&
+	    memmem((void *)a[2], (size_t)r, ":[", 2);
 	if (r < 0 && r >= -4095)
 		say(" = %s", strerrorname_np(err));
-	else if (is_vague(c->name))
+	else if (vague)
 		say(" = done");
 	else
 		say(" = %ld", r);
-	for (int i = 0; c->kinds[i] && !is_vague(c->name); i++)
+	for (int i = 0; c->kinds[i] && !vague; i++)
 		say_filled(c->kinds[i], i, a[i], r);
 	say("\n");
 	flush();

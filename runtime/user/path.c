@@ -174,6 +174,18 @@ static int walk_look(const char *root, struct walk *w, const char *name,
 	return 1;
 }
 
+/* "." and ".." need what any name in w->done would: the right to search it. */
+static int walk_search(const char *root, const struct walk *w)
+{
+	char at[PATH_MAX];
+	struct stat st;
+
+	if (!w->done[0] || join(at, w->outside ? "" : root, w->done, "") < 0 ||
+	    stat(at, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return faccessat(AT_FDCWD, at, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 /*
  * Walk w->rest through the guest's tree. 1: all of it exists (w->done);
  * 0: it does not, w->done is what does and w->rest what remains; or -errno.
@@ -185,6 +197,11 @@ static int walk_tree(const char *root, struct walk *w, bool follow_last)
 
 	while (next_component(w, name, &last)) {
 		struct stat st;
+		if (!strcmp(name, ".") || !strcmp(name, "..")) {
+			int err = walk_search(root, w);
+			if (err < 0)
+				return err;
+		}
 		if (!strcmp(name, ".")) {
 			w->must_be_dir |= last;
 			continue;

@@ -3,10 +3,12 @@
  * new files, names back to the guest.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/user/linux.h"
@@ -96,6 +98,33 @@ Test(path, links_inside_the_sysroot)
 	cr_assert_eq(
 	    path_translate(&proc, AT_FDCWD, "/etc/loop", out, 0), -ELOOP);
 	expect("/etc/loop", PATH_NOFOLLOW, in_root("/etc/loop"));
+}
+
+/* As somebody who is not root. */
+static int without_rights(const char *guest)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char out[PATH_MAX];
+		if (geteuid() == 0 && setuid(65534) < 0)
+			_exit(1);
+		_exit(-path_translate(&proc, AT_FDCWD, guest, out, 0));
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+Test(path, dots_need_the_right_to_search)
+{
+	cr_assert_eq(chmod(root, 0755), 0);
+	cr_assert_eq(mkdir(in_root("/shut"), 0600), 0);
+	cr_assert_eq(symlink("/shut", in_root("/way")), 0);
+	cr_assert_eq(without_rights("/way"), 0);
+	cr_assert_eq(without_rights("/way/."), EACCES);
+	cr_assert_eq(without_rights("/way/.."), EACCES);
 }
 
 Test(path, host_directories_are_the_hosts)

@@ -134,8 +134,6 @@ void gen_choose(struct gen *g, lval to, rval c, rval a, rval b);
 rval gen_load_slot(struct gen *g, unsigned slot);
 /* The slot's variable to state[slot]. */
 void gen_store_slot(struct gen *g, unsigned slot);
-/* Is ref's value a number, whatever happens? It counts as raw: it is both. */
-bool gen_never_nan(const struct ir_insn *insn, ir_ref ref);
 gcc_jit_type *gen_slot_type(const struct gen *g, unsigned slot);
 unsigned gen_pin(const struct gen *g, unsigned slot);
 
@@ -170,6 +168,13 @@ void gen_memory(struct gen *g, ir_ref ref);
 /* Store what is dirty to state[]; without pins unless `pins`. */
 void gen_flush(struct gen *g, bool pins);
 
+/* gen_facts.c */
+/* What r uses is in g->used, g->fp and g->memory. */
+void gen_note_use(struct gen *g, const struct ir_region *r);
+/* g->single, and g->in, of which there is one for each node. */
+void gen_facts(struct gen *g);
+/* Is ref's value a number, whatever happens? It counts as raw: it is both. */
+bool gen_never_nan(const struct ir_insn *insn, ir_ref ref);
 /* Does this CALL enter nodes of its own? */
 bool gen_inlined(const struct unit *u, const struct unit_node *n,
     const struct ir_insn *call);

@@ -439,6 +439,23 @@ static bool sees_bits(u8 op)
 	    op == IR_FBITS || op == IR_F32_BOX || op == IR_F32_UNBOX;
 }
 
+/* Not known to GCC: a map has no name for a constant in memory. */
+static void opaque(struct gen *g, lval v)
+{
+	gcc_jit_extended_asm_add_output_operand(
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, "+x", v);
+}
+
+/* GCC takes x < x for false, whatever flags a NaN would raise. */
+static rval compare(struct gen *g, enum gcc_jit_comparison op, rval a, rval b)
+{
+	lval other = gen_local(g, gcc_jit_rvalue_get_type(b), "c");
+
+	gen_assign(g, other, b);
+	opaque(g, other);
+	return gen_cmp(g, op, a, gcc_jit_lvalue_as_rvalue(other));
+}
+
 static rval value(struct gen *g, const struct ir_insn *i)
 {
 	gcc_jit_type *t = g->type[i->type];
@@ -463,22 +480,15 @@ static rval value(struct gen *g, const struct ir_insn *i)
 		return call1(g,
 		    wide ? "__builtin_copysign" : "__builtin_copysignf", 2,
 		    arg);
-	case IR_FEQ: return gen_cmp(g, GCC_JIT_COMPARISON_EQ, a, b);
-	case IR_FLT: return gen_cmp(g, GCC_JIT_COMPARISON_LT, a, b);
-	case IR_FLE: return gen_cmp(g, GCC_JIT_COMPARISON_LE, a, b);
+	case IR_FEQ: return compare(g, GCC_JIT_COMPARISON_EQ, a, b);
+	case IR_FLT: return compare(g, GCC_JIT_COMPARISON_LT, a, b);
+	case IR_FLE: return compare(g, GCC_JIT_COMPARISON_LE, a, b);
 	case IR_F64_TO_F32:
 	case IR_F32_TO_F64: return gen_cast(g, t, a);
 	case IR_FBITS:
 	case IR_BITSF: return bitcast(g, i->type, a);
 	default: return from_int(g, i);
 	}
-}
-
-/* Not known to GCC: a map has no name for a constant in memory. */
-static void opaque(struct gen *g, lval v)
-{
-	gcc_jit_extended_asm_add_output_operand(
-	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, "+x", v);
 }
 
 /* A slot that is kept as its float? */

@@ -40,6 +40,8 @@ u32 exec_run(struct vcpu *v);
 
 /* Ask v to do what REQ_* says at its next safepoint. Signal-safe. */
 void exec_request(struct vcpu *v, u32 req);
+/* What the kernel calls a thread that is no vCPU's, and not the guest's. */
+#define EXEC_THREAD_NAME "metic-ticker"
 
 /*
  * The guest code in [start, end) may have changed or gone: drop the

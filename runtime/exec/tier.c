@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "runtime/exec/jitd.h"
@@ -465,6 +466,7 @@ static void *ticker(void *arg)
 	struct tier *t = arg;
 	u32 idle = 0, quiet = 0, pace = 1, serial = 0;
 
+	prctl(PR_SET_NAME, EXEC_THREAD_NAME);
 	if (!waits(t))
 		sleep_for(t, START_NS);
 	while (!t->stop) {

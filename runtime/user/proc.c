@@ -121,6 +121,12 @@ static bool write_smaps(const struct proc_view *v, FILE *f)
 	return true;
 }
 
+static unsigned threads(const struct proc_view *v)
+{
+	return v->name->pid ? proc_peer_threads(v->name->pid) :
+			      proc_threads(v->p);
+}
+
 /* The host's lines, those of sizes with the guest's. */
 static bool write_status(const struct proc_view *v, FILE *f)
 {
@@ -137,8 +143,8 @@ static bool write_status(const struct proc_view *v, FILE *f)
 		if (size || !strncmp(line, "VmData:", 7))
 			fprintf(f, "%.7s\t%8llu kB\n", line,
 			    (unsigned long long)(size ? total : data) >> 10);
-		else if (!v->name->pid && !strncmp(line, "Threads:", 8))
-			fprintf(f, "Threads:\t%u\n", proc_threads(v->p));
+		else if (!strncmp(line, "Threads:", 8))
+			fprintf(f, "Threads:\t%u\n", threads(v));
 		else
 			fputs(line, f);
 	}
@@ -203,13 +209,14 @@ static bool write_limits(const struct proc_view *v, FILE *f)
 }
 
 /* What stands in a field of stat for the guest; false: the host's. */
-static bool stat_field(struct linux_process *p, bool own, int field, u64 *v)
+static bool stat_field(const struct proc_view *view, int field, u64 *v)
 {
+	struct linux_process *p = view->p;
 	u64 total, data;
 
 	limits_usage(p, &total, &data);
 	switch (field) {
-	case 20: *v = own ? proc_threads(p) : 0; return own;
+	case 20: *v = threads(view); return true;
 	case 23: *v = total; return true;
 	case 26: *v = p->image.start; return true;
 	case 27: *v = p->image.end; return true;
@@ -241,7 +248,7 @@ static bool write_stat(const struct proc_view *v, FILE *f)
 	char *save, *word = strtok_r(s + 1, " \n", &save);
 	for (int field = 3; word; field++) {
 		u64 n;
-		if (stat_field(v->p, !v->name->pid, field, &n))
+		if (stat_field(v, field, &n))
 			fprintf(f, " %llu", (unsigned long long)n);
 		else
 			fprintf(f, " %s", word);

@@ -83,6 +83,9 @@ void proc_text_statx(int fd, unsigned mask, struct statx *st);
 unsigned proc_threads(struct linux_process *p);
 /* Is tid one of them? */
 bool proc_has_thread(struct linux_process *p, pid_t tid);
+/* The same of another process, which may be metic's. */
+unsigned proc_peer_threads(pid_t pid);
+bool proc_peer_has_thread(pid_t pid, const char *tid);
 
 /* --- descriptors (proc_fd.c) ---------------------------------------------- */
 

@@ -81,13 +81,16 @@ struct entry {
 /* What is not shown of a directory: descriptors, or threads not of p. */
 struct filter {
 	struct hidden fds;
-	struct linux_process *p; /* NULL: descriptors */
+	struct linux_process *p; /* NULL: descriptors, or peer's threads */
+	pid_t peer; /* 0: descriptors */
 };
 
 static bool is_shown(const struct filter *f, const char *name)
 {
 	if (name[0] < '0' || name[0] > '9')
 		return true;
+	if (f->peer)
+		return proc_peer_has_thread(f->peer, name);
 	return f->p ? proc_has_thread(f->p, atoi(name)) :
 		      !is_hidden(&f->fds, name);
 }
@@ -148,8 +151,11 @@ static bool find_filter(
     struct linux_task *t, const struct proc_name *n, struct filter *f)
 {
 	f->p = NULL;
+	f->peer = strcmp(n->file, "task") ? 0 : n->pid;
 	if (!strcmp(n->file, "task") && !n->pid)
 		f->p = t->p;
+	else if (f->peer)
+		return true;
 	else if (strcmp(n->file, "fd") != 0 && strcmp(n->file, "fdinfo") != 0)
 		return false;
 	return f->p || find_hidden(t, n, &f->fds);

@@ -5,6 +5,7 @@
  * with /proc or /dev/fd, a relative one must end in a name that is made here.
  * Only then is it asked where its directory is.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,35 @@ bool proc_has_thread(struct linux_process *p, pid_t tid)
 		has = t->tid == tid && !t->leaving;
 	pthread_mutex_unlock(&p->lock);
 	return has;
+}
+
+/* By the name that it gives itself. */
+bool proc_peer_has_thread(pid_t pid, const char *tid)
+{
+	char path[320], name[sizeof(EXEC_THREAD_NAME) + 1];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", pid, tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof(name));
+	if (fd >= 0)
+		close(fd);
+	return n != sizeof(EXEC_THREAD_NAME) ||
+	    memcmp(name, EXEC_THREAD_NAME "\n", sizeof(EXEC_THREAD_NAME)) != 0;
+}
+
+unsigned proc_peer_threads(pid_t pid)
+{
+	char path[32];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));)
+		n += is_number(e->d_name) &&
+		    proc_peer_has_thread(pid, e->d_name);
+	if (d)
+		closedir(d);
+	return n;
 }
 
 /* Are the numbers in /proc those that we use? */

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "check.h"
 
@@ -351,6 +352,36 @@ static int count(const char *dirname)
 	return n;
 }
 
+/* One that has worked for a while: its threads are those that it made. */
+static void test_worker(void)
+{
+	int fds[2];
+	char c;
+
+	CHECK(pipe(fds) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct timespec from, now;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		do
+			clock_gettime(CLOCK_MONOTONIC, &now);
+		while ((now.tv_sec - from.tv_sec) * 1000000000 + now.tv_nsec -
+			from.tv_nsec <
+		    60000000);
+		CHECK(write(fds[1], "x", 1) == 1);
+		for (;;)
+			pause();
+	}
+	CHECK(read(fds[0], &c, 1) == 1);
+	CHECK(count(of(pid, "task")) == 3); /* "." and "..", too */
+	slurp(of(pid, "status"));
+	CHECK(strstr(buf, "\nThreads:\t1\n"));
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(int argc, char **argv)
 {
 	char c;
@@ -368,6 +399,7 @@ int main(int argc, char **argv)
 	test_title();
 	test_names();
 	test_moved();
+	test_worker();
 	test_descriptors("/proc/self/fd", 1);
 	test_descriptors("/dev/fd", 1);
 	test_descriptors("/proc/thread-self/fdinfo", 1);

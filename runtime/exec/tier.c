@@ -463,15 +463,16 @@ static void sleep_for(struct tier *t, u64 ns)
 static void *ticker(void *arg)
 {
 	struct tier *t = arg;
-	u32 idle = 0, quiet = 0, pace = 1, serial = 0;
+	u32 idle = 0, quiet = 0, pace = 1;
+	u64 ended = 0;
 
 	prctl(PR_SET_NAME, EXEC_THREAD_NAME);
 	if (!waits(t))
 		sleep_for(t, START_NS);
 	while (!t->stop) {
 		idle = tick(t) ? 0 : idle + 1;
-		if (t->serial != serial) {
-			serial = t->serial;
+		if (t->ended != ended) {
+			ended = t->ended;
 			quiet = 0;
 			pace = 1;
 		} else if (++quiet == QUIET_TICKS) {

@@ -61,6 +61,7 @@ void debug_thread_add(
 	t->hold = atomic_load(&s->live) && !s->running;
 	t->next = s->threads;
 	s->threads = t;
+	pthread_cond_broadcast(&s->settled);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -226,6 +227,14 @@ struct debug_thread *debug_next(struct debug_stub *s, i64 after)
 	struct debug_thread *t = next_above(s, after);
 	pthread_mutex_unlock(&s->lock);
 	return t;
+}
+
+void debug_await_thread(struct debug_stub *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->threads && !s->ending)
+		pthread_cond_wait(&s->settled, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void debug_interrupt(struct debug_stub *s, i64 who)

@@ -208,6 +208,11 @@ void debug_exited(struct debug_stub *s, bool signaled, int status)
 
 void debug_free(struct debug_stub *s)
 {
+	if (s->served) { /* the program never began */
+		debug_ending(s);
+		shutdown(s->fd, SHUT_RDWR);
+		pthread_join(s->server, NULL);
+	}
 	drop(&s->listen_fd);
 	if (!s->hidden) { /* else they are closed by who hid them */
 		drop(&s->fd);

@@ -225,14 +225,16 @@ static void tell(struct debug_stub *s)
 		s->gone = true;
 }
 
-/* After an exec: the new program's first stop is what is waited for. */
+/*
+ * Nothing is asked before the first thread is there to answer for. After an
+ * exec the new program's first stop is waited for already.
+ */
 static void begin(struct debug_stub *s)
 {
+	debug_await_thread(s);
 	if (!s->due)
 		return;
 	pthread_mutex_lock(&s->use);
-	while (!debug_next(s, 0) && !s->ending)
-		poll(NULL, 0, 1);
 	debug_settle(s);
 	debug_stop_reply(s);
 	pthread_mutex_unlock(&s->use);

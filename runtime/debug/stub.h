@@ -71,6 +71,8 @@ struct debug_action {
 struct debug_thread *debug_find(struct debug_stub *s, i64 id);
 /* The thread with the smallest id above `after`, or NULL. */
 struct debug_thread *debug_next(struct debug_stub *s, i64 after);
+/* Wait until the program has a thread, or ends. */
+void debug_await_thread(struct debug_stub *s);
 /* Stop all threads; the one with id `who`, if it is there, reports. */
 void debug_interrupt(struct debug_stub *s, i64 who);
 /* Wait until every thread is stopped or sleeps. */

@@ -160,7 +160,9 @@ static void see_signals(struct linux_process *p, bool see)
 
 static void op_detached(void *ctx)
 {
-	see_signals(ctx, false);
+	struct linux_process *p = ctx;
+	if (p->debug_signals)
+		see_signals(p, false);
 }
 
 static const struct debug_ops ops = {

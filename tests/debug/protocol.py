@@ -33,6 +33,17 @@ def test_run_to_the_end():
         assert out == "r 34 watched 77 text before\n", out
 
 
+def test_asked_before_the_first_thread():
+    for _ in range(10):
+        with session("plain") as s:
+            # all at once: the program's thread may not have begun
+            s.sock.sendall(frame(b"QStartNoAckMode") + b"+" + frame(b"?"))
+            assert s.receive() == b"OK"
+            s.acks = False
+            assert s.receive().startswith(b"T05")
+            exits(s, 42)
+
+
 def test_acknowledgements():
     with session("plain") as s:
         # without QStartNoAckMode every packet is acknowledged

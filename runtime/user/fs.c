@@ -21,14 +21,10 @@
 /* Open flags that change how the path is looked up. */
 static unsigned open_lookup_flags(u64 flags)
 {
-	unsigned f = 0;
-
-	if (flags & O_CREAT)
-		f |= PATH_CREATE;
-	if ((flags & O_NOFOLLOW) ||
-	    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		f |= PATH_NOFOLLOW;
-	return f;
+	return (flags & O_NOFOLLOW) ||
+		(flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ?
+	    PATH_NOFOLLOW :
+	    0;
 }
 
 /*
@@ -248,14 +244,13 @@ static i64 call_with_two_paths(
 i64 sys_linkat(struct linux_task *t, const u64 a[6])
 {
 	return call_with_two_paths(t, SYS_linkat, a,
-	    a[4] & AT_SYMLINK_FOLLOW ? 0 : PATH_NOFOLLOW,
-	    PATH_NOFOLLOW | PATH_CREATE);
+	    a[4] & AT_SYMLINK_FOLLOW ? 0 : PATH_NOFOLLOW, PATH_ENTRY);
 }
 
 i64 sys_renameat2(struct linux_task *t, const u64 a[6])
 {
 	return call_with_two_paths(
-	    t, SYS_renameat2, a, PATH_NOFOLLOW, PATH_NOFOLLOW | PATH_CREATE);
+	    t, SYS_renameat2, a, PATH_ENTRY, PATH_ENTRY);
 }
 
 i64 sys_move_mount(struct linux_task *t, const u64 a[6])

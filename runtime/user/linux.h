@@ -394,10 +394,10 @@ void report_fault(struct linux_task *t, const siginfo_t *info);
 /* --- paths (path.c) and /proc (proc.c) ----------------------------------- */
 
 enum {
-	PATH_NOFOLLOW = 1, /* do not follow a symbolic link at the end */
+	PATH_NOFOLLOW = 1, /* do not follow a symbolic link at the end ... */
+	PATH_ENTRY = 8 | PATH_NOFOLLOW, /* ... even with a slash behind it */
 	PATH_EMPTY = 2, /* "" is allowed (AT_EMPTY_PATH) */
 	PATH_NULL = 4, /* NULL is allowed: out becomes "" */
-	PATH_CREATE = 8, /* the last component may not exist yet */
 	PATH_LEAVE = 16, /* what is no path at all is left to the host */
 	PATH_FIND = 32, /* what is nowhere is not made, but an error */
 };

@@ -60,8 +60,7 @@ static i64 call_with_address(
 
 i64 sys_bind(struct linux_task *t, const u64 a[6])
 {
-	return call_with_address(
-	    t, SYS_bind, a, 1, PATH_NOFOLLOW | PATH_CREATE);
+	return call_with_address(t, SYS_bind, a, 1, PATH_ENTRY);
 }
 
 i64 sys_connect(struct linux_task *t, const u64 a[6])

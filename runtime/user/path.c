@@ -44,6 +44,7 @@ struct walk {
 	unsigned links;
 	bool outside; /* `done` is the host's, not in the sysroot */
 	bool must_be_dir; /* the path, or its last link, ends in / or /. */
+	bool entry; /* PATH_ENTRY: its last component ends before a slash */
 };
 
 i64 guest_string(struct linux_task *t, char *buf, gva_t gva, size_t n)
@@ -109,7 +110,8 @@ static bool next_component(struct walk *w, char name[NAME_MAX + 2], bool *last)
 	memcpy(name, s, n);
 	name[n] = 0;
 	memmove(w->rest, s + n, strlen(s + n) + 1);
-	*last = w->rest[0] == 0;
+	*last = w->rest[0] == 0 ||
+	    (w->entry && w->rest[strspn(w->rest, "/")] == 0);
 	return true;
 }
 
@@ -134,7 +136,7 @@ static void walk_start(struct walk *w)
 {
 	w->done[0] = w->rest[0] = 0;
 	w->links = 0;
-	w->outside = w->must_be_dir = false;
+	w->outside = w->must_be_dir = w->entry = false;
 }
 
 /*
@@ -449,8 +451,10 @@ static int translate_slowly(
 	bool slash = n > 1 && path[n - 1] == '/';
 
 	walk_start(&w);
+	w.entry = (flags & PATH_ENTRY) == PATH_ENTRY;
 	memcpy(w.rest, path, n + 1);
-	int r = walk_tree(root, &w, slash || !(flags & PATH_NOFOLLOW));
+	int r = walk_tree(
+	    root, &w, !(flags & PATH_NOFOLLOW) || (slash && !w.entry));
 	if (r < 0)
 		return r;
 	const char *in = w.outside ? "" : root;

@@ -137,10 +137,20 @@ Test(path, host_directories_are_the_hosts)
 
 Test(path, new_names_go_to_their_directory)
 {
-	expect("/lib/new", PATH_CREATE, in_root("/lib/new"));
-	expect("/bin/new", PATH_CREATE, in_root("/usr/bin/new"));
-	expect("/nowhere/new", PATH_CREATE, "/nowhere/new");
-	expect("/tmp/new", PATH_CREATE, "/tmp/new");
+	expect("/lib/new", PATH_ENTRY, in_root("/lib/new"));
+	expect("/bin/new", PATH_ENTRY, in_root("/usr/bin/new"));
+	expect("/nowhere/new", PATH_ENTRY, "/nowhere/new");
+	expect("/tmp/new", PATH_ENTRY, "/tmp/new");
+}
+
+/* mkdir("link/") says EEXIST even if the link leads nowhere. */
+Test(path, entries_are_not_followed)
+{
+	expect("/etc/absolute/", PATH_ENTRY, in_root("/etc/absolute/"));
+	expect("/etc/loop//", PATH_ENTRY, in_root("/etc/loop/"));
+	expect("/bin/tool/", PATH_ENTRY, in_root("/usr/bin/tool/"));
+	expect("/lib/new/", PATH_ENTRY, in_root("/lib/new/"));
+	expect("/etc/absolute/", PATH_NOFOLLOW, in_root("/lib/real/"));
 }
 
 Test(path, relative_paths)

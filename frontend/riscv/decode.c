@@ -9,10 +9,9 @@
  * The self-check in rv_open guards against a library whose ids do not mean
  * what the header said when this was compiled.
  */
-#include <stdlib.h>
-
 #include "frontend/riscv/decode.h"
 #include "frontend/riscv/raw.h"
+#include "runtime/base/pages.h"
 
 #if CS_API_MAJOR != 5
 #error "the ids in insns.def are Capstone 5's"
@@ -74,14 +73,14 @@ static bool self_check(csh cs)
 
 void *rv_open(void)
 {
-	struct rv_decoder *d = calloc(1, sizeof(*d));
+	struct rv_decoder *d = pages_new(sizeof(*d));
 
 	if (!d)
 		return NULL;
 	if (!cs_support(CS_ARCH_RISCV) ||
 	    cs_open(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC, &d->cs) !=
 		CS_ERR_OK) {
-		free(d);
+		pages_free(d, sizeof(*d));
 		return NULL;
 	}
 	/* detail is off by default: scratch has no detail to fill in */
@@ -101,7 +100,7 @@ void rv_close(void *decoder)
 	if (d->scratch)
 		cs_free(d->scratch, 1);
 	cs_close(&d->cs);
-	free(d);
+	pages_free(d, sizeof(*d));
 }
 
 u32 rv_lookup(struct rv_decoder *d, u32 word)

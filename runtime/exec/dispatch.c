@@ -92,7 +92,7 @@ static void flush_begin(struct exec *ex)
 
 void exec_reset_tables(struct exec *ex)
 {
-	memset((void *)ex->hash, 0, sizeof(*ex->hash) << TB_HASH_BITS);
+	tb_hash_reset(ex);
 	memset(ex->pages, 0, sizeof(*ex->pages) << PAGE_HASH_BITS);
 	if (ex->host) {
 		memset(ex->jt, 0, ABI_JT_SIZE * sizeof(*ex->jt));

@@ -85,6 +85,9 @@ void exec_cache_maker(const struct host_backend *host, struct store_key *out);
 /* Guest code in [start, end) is that of the open file `fd` from `off` on. */
 void exec_cache_image(
     struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off);
+/* Guest code in [start, end) that comes from no file: these bytes are it. */
+void exec_cache_bytes(
+    struct metic_vm *vm, gva_t start, gva_t end, const void *bytes);
 /* The descriptor that the optimizing tier keeps, or -1: not the guest's. */
 int exec_own_fd(const struct metic_vm *vm);
 /* What became of the optimizing tier, for people. */

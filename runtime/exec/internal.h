@@ -25,7 +25,6 @@
 #define CODE_CACHE_SIZE ((size_t)512 << 20)
 #define TB_MAX ((size_t)1 << 22)
 #endif
-#define TB_HASH_BITS 16
 #define PAGE_HASH_BITS 12
 #define CALL_STACK_SIZE ((size_t)1 << 20)
 #define CALL_STACK_FRAME 8192 /* what a unit's frame may take */
@@ -89,6 +88,13 @@ struct page {
 	struct page_tb *tbs;
 };
 
+/* Chains of blocks by guest pc. It grows: a new one takes its place. */
+struct tb_hash {
+	struct tb_hash *older; /* somebody may still be looking there */
+	u32 bits; /* 1 << bits chains */
+	struct tb *_Atomic chain[];
+};
+
 /* What a debugger set; debug.c. */
 struct exec_debug {
 	gva_t *breaks; /* sorted; exec.lock guards it */
@@ -110,7 +116,7 @@ struct exec {
 	struct backend_thunks thunks;
 
 	/* tables */
-	struct tb *_Atomic *hash; /* 1 << TB_HASH_BITS chains */
+	struct tb_hash *_Atomic hash;
 	/* ABI_JT_SIZE entries each (translator/abi.h); jt_miss stays empty,
 	   for requests */
 	i64 *jt, *jt_miss;
@@ -159,7 +165,12 @@ static inline u8 *cache_rw(const struct exec *ex, u64 rx)
 }
 
 /* tables.c: need lock unless said otherwise */
-struct tb *tb_find(const struct exec *ex, gva_t pc); /* lock-free */
+int tb_hash_init(struct exec *ex);
+/* Forget all blocks; nobody is in code. */
+void tb_hash_reset(struct exec *ex);
+void tb_hash_free(struct exec *ex);
+/* Lock-free, but then a block that is there may not be found. */
+struct tb *tb_find(const struct exec *ex, gva_t pc);
 /* The same, but not a unit. */
 struct tb *tb_find_block(const struct exec *ex, gva_t pc);
 struct tb *tb_by_code(const struct exec *ex, u64 rx); /* lock-free */

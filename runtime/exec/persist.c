@@ -11,6 +11,7 @@
  */
 #include "runtime/exec/persist.h"
 
+#include "runtime/base/pages.h"
 #include "runtime/exec/tier.h"
 
 #include <stdlib.h>
@@ -32,11 +33,17 @@ enum {
 #define UNIT_WORTH 64
 
 /*
- * Programs never run the same way twice: a process with fewer new blocks
- * than this, and than this part of a container, leaves it alone.
+ * Programs never run the same way twice. When adding to a container means
+ * writing it anew, a process with fewer new blocks than this, or than this
+ * part of it, leaves it alone.
  */
 #define SAVE_MIN 8u
 #define SAVE_PART 64u
+
+#define IMAGES_BYTES (IMAGES_MAX * sizeof(struct image))
+
+/* Blocks that are loaded together: what was made together is used together. */
+#define LOAD_AHEAD 32u
 
 void exec_cache_maker(const struct host_backend *host, struct store_key *out)
 {
@@ -57,13 +64,17 @@ int exec_cache_open(struct metic_vm *vm, const char *dir, u64 cap)
 		return 0; /* other code than what is kept */
 	exec_cache_maker(ex->host, &maker);
 	struct persist *p = calloc(1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	int err = store_open(&p->store, dir, cap, &maker);
-	if (err)
+	if (!p || !(p->image = pages_new(IMAGES_BYTES))) {
 		free(p);
-	else
+		return -ENOMEM;
+	}
+	int err = store_open(&p->store, dir, cap, &maker);
+	if (err) {
+		pages_free(p->image, IMAGES_BYTES);
+		free(p);
+	} else {
 		ex->persist = p;
+	}
 	return err;
 }
 
@@ -88,23 +99,37 @@ static struct image *place_for(struct persist *p, gva_t start, gva_t end)
 	return p->nimages < IMAGES_MAX ? &p->image[p->nimages++] : NULL;
 }
 
+static void add_image(struct exec *ex, struct image new)
+{
+	pthread_mutex_lock(&ex->lock);
+	struct image *im = place_for(ex->persist, new.start, new.end);
+	if (im)
+		*im = new;
+	else
+		store_file_close(&new.file);
+	pthread_mutex_unlock(&ex->lock);
+}
+
 void exec_cache_image(
     struct metic_vm *vm, gva_t start, gva_t end, int fd, u64 off)
 {
-	struct exec *ex = vm->exec;
-	struct store_file f;
+	struct persist *p = vm->exec->persist;
+	struct image im = { .start = start, .end = end, .off = off };
 
-	if (!ex->persist || !store_file_open(&f, &ex->persist->store, fd))
+	if (p && store_file_open(&im.file, &p->store, fd))
+		add_image(vm->exec, im);
+}
+
+void exec_cache_bytes(
+    struct metic_vm *vm, gva_t start, gva_t end, const void *bytes)
+{
+	struct persist *p = vm->exec->persist;
+	struct image im = { .start = start, .end = end };
+
+	if (!p)
 		return;
-	pthread_mutex_lock(&ex->lock);
-	struct image *im = place_for(ex->persist, start, end);
-	if (im)
-		*im = (struct image){
-			.start = start, .end = end, .off = off, .file = f
-		};
-	else
-		store_file_close(&f);
-	pthread_mutex_unlock(&ex->lock);
+	store_bytes_open(&im.file, &p->store, bytes, end - start, end - start);
+	add_image(vm->exec, im);
 }
 
 struct image *persist_image(struct exec *ex, gva_t pc)
@@ -185,9 +210,9 @@ static struct tb *take(
 	return place_code(ex, tb, b, delta) ? tb : NULL;
 }
 
-/* The unit that is entered at pc before the block there. */
-static struct tb *find_and_take(
-    struct vcpu *v, const struct image *im, gva_t pc, size_t max, bool units)
+/* The unit that is entered at pc before the block there; *at is a block's. */
+static struct tb *find_and_take(struct vcpu *v, const struct image *im,
+    gva_t pc, size_t max, bool units, struct store_place *at)
 {
 	const u8 *guest = (const u8 *)(uintptr_t)(v->vm->mem_base + pc);
 	u64 off = im->off + (pc - im->start);
@@ -196,39 +221,105 @@ static struct tb *find_and_take(
 	struct tb *tb;
 
 	if (units && !ex->debug.nbreaks && tier_wants(ex, pc) &&
-	    store_find(&im->file, off | UNIT_OFF, guest, max, &b) &&
+	    store_find(&im->file, off | UNIT_OFF, guest, max, &b, NULL) &&
 	    b.flags & KEPT_UNIT) {
 		if (b.flags & KEPT_LEFT)
 			tier_leave(ex, pc);
 		else if ((tb = take(v, im, &b, pc)))
 			return tb;
 	}
-	if (!store_find(&im->file, off, guest, max, &b) || b.flags & KEPT_UNIT)
+	if (!store_find(&im->file, off, guest, max, &b, at) ||
+	    b.flags & KEPT_UNIT)
 		return NULL;
 	return take(v, im, &b, pc);
 }
 
 /* Container and guest memory may both be cut off under us. */
-static struct tb *find(
-    struct vcpu *v, struct image *im, gva_t pc, size_t max, bool units)
+static struct tb *find(struct vcpu *v, struct image *im, gva_t pc, size_t max,
+    bool units, struct store_place *at)
 {
 	if (!im->file.nsegs || !fault_guard(v))
 		return NULL;
-	struct tb *tb = find_and_take(v, im, pc, max, units);
+	struct tb *tb = find_and_take(v, im, pc, max, units, at);
 	fault_unguard(v);
 	return tb;
+}
+
+/*
+ * May blocks of `im` be loaded before they are reached? Not where somebody
+ * may have put a breakpoint or a unit, nor where the guest can still write
+ * them: what it writes before it is run needs no fence.i on many a machine.
+ */
+static bool may_load_ahead(
+    const struct exec *ex, const struct map_range *r, gva_t pc)
+{
+	return !ex->tier && !ex->debug.nbreaks && r->start <= pc &&
+	    pc < r->end && (r->prot & (MAP_PROT_X | MAP_PROT_W)) == MAP_PROT_X;
+}
+
+/* The block at `off` if it is in r and not there yet. Under fault_guard. */
+static struct tb *take_ahead(struct vcpu *v, const struct image *im,
+    const struct map_range *r, struct store_place at, u64 off)
+{
+	struct exec *ex = v->vm->exec;
+	gva_t pc = im->start + (off - im->off);
+	struct store_block b;
+
+	if (off < im->off || pc < im->start || pc >= im->end ||
+	    !may_load_ahead(ex, r, pc) || tb_find(ex, pc) ||
+	    !store_take(&im->file, at, off,
+		(const u8 *)(uintptr_t)(v->vm->mem_base + pc), r->end - pc,
+		&b) ||
+	    b.flags & KEPT_UNIT)
+		return NULL;
+	return take(v, im, &b, pc);
+}
+
+/* Links between what has just been loaded and what was there. */
+static void link_ahead(struct exec *ex, struct tb *tb)
+{
+	for (u32 i = 0; i < tb->nlinks; i++) {
+		struct tb *to = tb_find(ex, tb->links[i].target);
+		if (to && to->code)
+			tb_link(ex, tb, i, to);
+	}
+}
+
+/* The blocks that follow the one at `at`, which was loaded for pc. */
+static void load_ahead(
+    struct vcpu *v, const struct image *im, gva_t pc, struct store_place at)
+{
+	struct exec *ex = v->vm->exec;
+	size_t first = ex->ntb - 1;
+	struct map_range r;
+	u64 off;
+
+	if (!map_find(&v->vm->map, pc, &r) || !may_load_ahead(ex, &r, pc) ||
+	    !fault_guard(v))
+		return;
+	for (u32 i = 1; i < LOAD_AHEAD && store_next(&im->file, &at, &off);
+	     i++) {
+		struct tb *tb = take_ahead(v, im, &r, at, off);
+		if (tb && tb_insert(ex, tb) != 0)
+			break;
+	}
+	fault_unguard(v);
+	v->vm->stats.cache_hits += ex->ntb - 1 - first;
+	for (size_t i = first; i < ex->ntb; i++)
+		link_ahead(ex, ex->by_code[i]);
 }
 
 struct tb *persist_load(
     struct vcpu *v, struct image *im, gva_t pc, size_t max, bool units)
 {
 	struct exec *ex = v->vm->exec;
-	struct tb *tb = find(v, im, pc, max, units);
+	struct store_place at;
+	struct tb *tb = find(v, im, pc, max, units, &at);
 
 	if (!tb && im->stale) {
 		im->stale = false;
 		store_file_refresh(&im->file);
-		tb = find(v, im, pc, max, units);
+		tb = find(v, im, pc, max, units, &at);
 	}
 	if (!tb || (tb->unit && tb_add_parts(ex, tb) != 0) ||
 	    tb_insert(ex, tb) != 0) {
@@ -237,6 +328,8 @@ struct tb *persist_load(
 	}
 	v->vm->stats.cache_hits++;
 	v->vm->stats.units += tb->unit != NULL;
+	if (!tb->unit)
+		load_ahead(v, im, pc, at);
 	return tb;
 }
 
@@ -336,8 +429,8 @@ static void save_image(struct exec *ex, struct image *im)
 			worth += tb->unit ? UNIT_WORTH : 1;
 			n++;
 		}
-	u64 had = im->file.nblocks;
-	bool few = had && (worth < SAVE_MIN || worth < had / SAVE_PART);
+	bool few = im->file.nsegs == STORE_SEGS &&
+	    (worth < SAVE_MIN || worth < im->file.nblocks / SAVE_PART);
 	if (!n || (few && !p->patient))
 		return;
 	struct store_block *b = malloc(n * sizeof(*b));
@@ -404,6 +497,7 @@ void persist_free(struct exec *ex)
 	for (u32 i = 0; i < p->nimages; i++)
 		store_file_close(&p->image[i].file);
 	store_close(&p->store);
+	pages_free(p->image, IMAGES_BYTES);
 	free(p);
 	ex->persist = NULL;
 }

@@ -27,7 +27,7 @@ struct image {
 struct persist {
 	struct store store;
 	u32 nimages;
-	struct image image[IMAGES_MAX];
+	struct image *image; /* IMAGES_MAX */
 	size_t saved; /* by_code[0 .. saved) is kept or not ours to keep */
 	bool patient; /* all is saved, and only when asked for */
 };

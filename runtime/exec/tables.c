@@ -2,17 +2,109 @@
  * tables.c - finding translation blocks: by guest pc, by host code address,
  * by guest page; and the links between them.
  */
+#include "runtime/base/pages.h"
 #include "runtime/look/look.h"
+
+/* Chains at the start, a page of them; and at most. */
+#define HASH_BITS_MIN 9
+#define HASH_BITS_MAX 20
+/* It grows fourfold when there are as many blocks as chains. */
+#define HASH_BITS_STEP 2
 
 /*
  * Neighbours stay neighbours: a short program touches few pages of the table.
  * Blocks are rarely nearer than 8 bytes; what is far apart is spread.
  */
-static size_t hash_pc(gva_t pc)
+static struct tb *_Atomic *chain_of(struct tb_hash *h, gva_t pc)
 {
-	gva_t far = pc >> (TB_HASH_BITS + 3);
-	return (size_t)((pc >> 3) + far * 0x9e3779b9u) &
-	    (((size_t)1 << TB_HASH_BITS) - 1);
+	gva_t far = pc >> (h->bits + 3);
+	size_t mask = ((size_t)1 << h->bits) - 1;
+	return &h->chain[((pc >> 3) + far * 0x9e3779b9u) & mask];
+}
+
+static size_t hash_bytes(u32 bits)
+{
+	return sizeof(struct tb_hash) + (sizeof(struct tb *) << bits);
+}
+
+static struct tb_hash *hash_new(u32 bits)
+{
+	struct tb_hash *h = pages_new(hash_bytes(bits));
+	if (h)
+		h->bits = bits;
+	return h;
+}
+
+static void free_older(struct tb_hash *h)
+{
+	struct tb_hash *o = h->older;
+	h->older = NULL;
+	while (o) {
+		struct tb_hash *older = o->older;
+		pages_free(o, hash_bytes(o->bits));
+		o = older;
+	}
+}
+
+int tb_hash_init(struct exec *ex)
+{
+	atomic_store(&ex->hash, hash_new(HASH_BITS_MIN));
+	return atomic_load(&ex->hash) ? 0 : -ENOMEM;
+}
+
+void tb_hash_reset(struct exec *ex)
+{
+	struct tb_hash *h = atomic_load(&ex->hash);
+	free_older(h);
+	memset((void *)h->chain, 0, sizeof(struct tb *) << h->bits);
+}
+
+void tb_hash_free(struct exec *ex)
+{
+	struct tb_hash *h = atomic_load(&ex->hash);
+	if (!h)
+		return;
+	free_older(h);
+	pages_free(h, hash_bytes(h->bits));
+}
+
+static void push(struct tb_hash *h, struct tb *tb)
+{
+	struct tb *_Atomic *head = chain_of(h, tb->pc);
+	atomic_store_explicit(
+	    &tb->next, atomic_load(head), memory_order_release);
+	atomic_store_explicit(head, tb, memory_order_release);
+}
+
+/*
+ * Chains are turned round as they move, so that of two blocks with one pc the
+ * unit stays in front. Who is looking meanwhile follows a block into its new
+ * chain, which ends as any other, and may miss what it looks for.
+ */
+static void grow(struct exec *ex)
+{
+	struct tb_hash *old = atomic_load(&ex->hash);
+	if (old->bits >= HASH_BITS_MAX)
+		return;
+	struct tb_hash *h = hash_new(old->bits + HASH_BITS_STEP);
+	if (!h)
+		return;
+	for (size_t i = 0; i < (size_t)1 << old->bits; i++) {
+		struct tb *back = NULL, *tb = atomic_load(&old->chain[i]);
+		while (tb) {
+			struct tb *next = atomic_load(&tb->next);
+			atomic_store(&tb->next, back);
+			back = tb;
+			tb = next;
+		}
+		while (back) {
+			struct tb *next = atomic_load(&back->next);
+			push(h, back);
+			back = next;
+		}
+	}
+	h->older = old;
+	atomic_store(&ex->hash, h);
 }
 
 static size_t hash_page(u64 number)
@@ -46,8 +138,10 @@ static void jt_remove(const struct exec *ex, i64 *e, i64 value)
 
 struct tb *tb_find(const struct exec *ex, gva_t pc)
 {
+	struct tb_hash *h =
+	    atomic_load_explicit(&ex->hash, memory_order_acquire);
 	struct tb *tb =
-	    atomic_load_explicit(&ex->hash[hash_pc(pc)], memory_order_acquire);
+	    atomic_load_explicit(chain_of(h, pc), memory_order_acquire);
 	while (tb && tb->pc != pc)
 		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
 	return tb;
@@ -64,7 +158,13 @@ struct tb *tb_find_block(const struct exec *ex, gva_t pc)
 struct tb *tb_by_code(const struct exec *ex, u64 rx)
 {
 	const u8 *p = (const u8 *)(uintptr_t)rx;
-	size_t lo = 0, hi = atomic_load(&ex->ntb);
+	size_t n = atomic_load(&ex->ntb), hi = n, lo = n, step = 1;
+	/* most often it is one of the last */
+	while (lo && p < ex->by_code[lo - 1]->code_end) {
+		hi = lo;
+		lo -= MIN(step, lo);
+		step *= 2;
+	}
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 		if (ex->by_code[mid]->code_end <= p)
@@ -72,7 +172,7 @@ struct tb *tb_by_code(const struct exec *ex, u64 rx)
 		else
 			hi = mid;
 	}
-	if (lo == atomic_load(&ex->ntb) || ex->by_code[lo]->code_start > p)
+	if (lo == n || ex->by_code[lo]->code_start > p)
 		return NULL;
 	return ex->by_code[lo];
 }
@@ -141,9 +241,10 @@ static void enter(struct exec *ex, struct tb *tb)
 		atomic_fetch_add(&ex->ntb, 1);
 		look_tb(ex, tb);
 	}
-	struct tb *_Atomic *head = &ex->hash[hash_pc(tb->pc)];
-	atomic_store(&tb->next, atomic_load(head));
-	atomic_store_explicit(head, tb, memory_order_release);
+	struct tb_hash *h = atomic_load(&ex->hash);
+	if (ex->ntb >> h->bits)
+		grow(ex);
+	push(atomic_load(&ex->hash), tb);
 }
 
 int tb_insert(struct exec *ex, struct tb *tb)
@@ -236,7 +337,7 @@ void tb_kill(struct exec *ex, struct tb *tb)
 	if (tb->owner)
 		tb_kill(ex, tb->owner);
 	atomic_store(&tb->dead, true);
-	struct tb *_Atomic *at = &ex->hash[hash_pc(tb->pc)];
+	struct tb *_Atomic *at = chain_of(atomic_load(&ex->hash), tb->pc);
 	while (*at && *at != tb)
 		at = &(*at)->next;
 	if (*at)

@@ -1,4 +1,5 @@
 /* vm.c - making and freeing VMs and vCPUs. */
+#include "runtime/base/pages.h"
 #include "runtime/exec/host_clock.h"
 #include "runtime/exec/persist.h"
 #include "runtime/exec/tier.h"
@@ -11,20 +12,13 @@
 #include "runtime/look/look.h"
 #include "translator/fpu.h"
 
-/* Zeroed memory that costs nothing until it is touched. */
-static void *reserve(size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
-}
-
+#define PAGES_BYTES (sizeof(struct page *) << PAGE_HASH_BITS)
 #define JT_HEAD 8 /* words before a jump table: a cache line */
 #define JT_BYTES ((JT_HEAD + ABI_JT_SIZE) * sizeof(i64))
 
 static i64 *jump_table(const struct exec *ex)
 {
-	i64 *p = reserve(JT_BYTES);
+	i64 *p = pages_new(JT_BYTES);
 	if (!p)
 		return NULL;
 	p[JT_HEAD - 1] = (i64)ABI_JT_NO_PC;
@@ -35,7 +29,7 @@ static i64 *jump_table(const struct exec *ex)
 static void free_jump_table(i64 *jt)
 {
 	if (jt)
-		munmap(jt - JT_HEAD, JT_BYTES);
+		pages_free(jt - JT_HEAD, JT_BYTES);
 }
 
 static int init_native(struct exec *ex)
@@ -45,7 +39,7 @@ static int init_native(struct exec *ex)
 		return err;
 	ex->jt = jump_table(ex);
 	ex->jt_miss = jump_table(ex);
-	ex->by_code = reserve(TB_MAX * sizeof(struct tb *));
+	ex->by_code = pages_new(TB_MAX * sizeof(struct tb *));
 	if (!ex->jt || !ex->jt_miss || !ex->by_code)
 		return -ENOMEM;
 	return 0;
@@ -64,12 +58,11 @@ static void exec_free(struct exec *ex)
 		cache_free(ex);
 	free_jump_table(ex->jt);
 	free_jump_table(ex->jt_miss);
-	if (ex->by_code)
-		munmap(ex->by_code, TB_MAX * sizeof(struct tb *));
+	pages_free(ex->by_code, TB_MAX * sizeof(struct tb *));
 	free(ex->lrs);
 	exec_debug_free(ex);
-	free((void *)ex->hash);
-	free(ex->pages);
+	tb_hash_free(ex);
+	pages_free(ex->pages, PAGES_BYTES);
 	arena_free(&ex->meta);
 	arena_free(&ex->arena);
 	pthread_mutex_destroy(&ex->lock);
@@ -89,9 +82,8 @@ static int exec_new(struct metic_vm *vm)
 	pthread_mutex_init(&ex->turn, NULL);
 	arena_init(&ex->meta);
 	arena_init(&ex->arena);
-	ex->hash = calloc((size_t)1 << TB_HASH_BITS, sizeof(*ex->hash));
-	ex->pages = calloc((size_t)1 << PAGE_HASH_BITS, sizeof(*ex->pages));
-	if (!ex->hash || !ex->pages)
+	ex->pages = pages_new(PAGES_BYTES);
+	if (tb_hash_init(ex) < 0 || !ex->pages)
 		return -ENOMEM;
 	ex->decoder = vm->guest->open();
 	if (!ex->decoder)
@@ -151,7 +143,7 @@ void vm_free(struct metic_vm *vm)
 static bool make_call_stack(struct vcpu *v)
 {
 	struct exec *ex = v->vm->exec;
-	v->call_stack = reserve(CALL_STACK_SIZE);
+	v->call_stack = pages_new(CALL_STACK_SIZE);
 	if (!v->call_stack || mprotect(v->call_stack, HOST_PAGE, PROT_NONE) < 0)
 		return false;
 	u8 *top = (u8 *)v->call_stack + CALL_STACK_SIZE - 64;
@@ -178,7 +170,7 @@ struct vcpu *vcpu_new(struct metic_vm *vm)
 	v->abi.reference_mem = exec_reference_mem;
 	v->abi.fpu = fpu_make_word(RM_RNE, 0);
 	v->abi.mem_base = vm->mem_base;
-	v->values = reserve(IR_MAX_INSNS * sizeof(u64));
+	v->values = pages_new(IR_MAX_INSNS * sizeof(u64));
 	v->flush_epoch = atomic_load(&vm->exec->epoch);
 	if (!v->values || (vm->exec->host && !make_call_stack(v))) {
 		vcpu_free(v);
@@ -203,10 +195,8 @@ void vcpu_free(struct vcpu *v)
 	if (*at)
 		*at = v->next;
 	pthread_mutex_unlock(&vm->lock);
-	if (v->values)
-		munmap(v->values, IR_MAX_INSNS * sizeof(u64));
-	if (v->call_stack)
-		munmap(v->call_stack, CALL_STACK_SIZE);
+	pages_free(v->values, IR_MAX_INSNS * sizeof(u64));
+	pages_free(v->call_stack, CALL_STACK_SIZE);
 	fault_free(v);
 	arena_free(&v->arena);
 	free(v);
@@ -248,9 +238,8 @@ int exec_fork_child(struct vcpu *v)
 			continue;
 		}
 		*at = o->next;
-		if (o->call_stack)
-			munmap(o->call_stack, CALL_STACK_SIZE);
-		munmap(o->values, IR_MAX_INSNS * sizeof(u64));
+		pages_free(o->call_stack, CALL_STACK_SIZE);
+		pages_free(o->values, IR_MAX_INSNS * sizeof(u64));
 		fault_free(o);
 		arena_free(&o->arena);
 		free(o);

@@ -168,7 +168,7 @@ u32 container_blocks(
 	struct store_block spare;
 	u32 n = 0;
 
-	for (u32 k = f->nsegs; k-- > 0;) {
+	for (u32 k = 0; k < f->nsegs; k++) {
 		const u8 *seg = data + f->seg[k];
 		const struct row *row = seg_rows(seg, f->head[k].nslots);
 		for (u32 i = 0; i < f->head[k].nblocks; i++)
@@ -178,22 +178,39 @@ u32 container_blocks(
 	return n;
 }
 
-static int by_place(const void *x, const void *y)
+static int compare_places(
+    const struct store_block *a, const struct store_block *b)
 {
-	const struct store_block *a = x, *b = y;
 	if (a->off != b->off)
 		return a->off < b->off ? -1 : 1;
 	return memcmp(&a->bytes, &b->bytes, sizeof(a->bytes));
 }
 
-/* Sort; of blocks made from the same bytes at the same place keep one. */
-static u32 unique(struct store_block *b, u32 n)
+/* By place, the last first. */
+static int by_place(const void *x, const void *y)
+{
+	const struct store_block *a = *(struct store_block *const *)x;
+	const struct store_block *b = *(struct store_block *const *)y;
+	int c = compare_places(a, b);
+	return c ? c : a < b ? 1 : a > b ? -1 : 0;
+}
+
+/*
+ * Of blocks made from the same bytes at the same place keep the last; the
+ * others keep their order. How many are left; `sorted` has room for n.
+ */
+static u32 unique(struct store_block *b, u32 n, struct store_block **sorted)
 {
 	u32 k = 0;
 
-	qsort(b, n, sizeof(*b), by_place);
 	for (u32 i = 0; i < n; i++)
-		if (!k || by_place(&b[k - 1], &b[i]))
+		sorted[i] = &b[i];
+	qsort(sorted, n, sizeof(*sorted), by_place);
+	for (u32 i = n; i-- > 1;)
+		if (!compare_places(sorted[i - 1], sorted[i]))
+			sorted[i]->code = NULL;
+	for (u32 i = 0; i < n; i++)
+		if (b[i].code)
 			b[k++] = b[i];
 	return k;
 }
@@ -245,17 +262,18 @@ static int rewrite(struct store_file *f, int old, const struct store_block *b,
 	u8 *data = container_read(f, old);
 	u64 room = n + (data ? f->nblocks : 0);
 	struct store_block *all = malloc(room * sizeof(*all));
+	struct store_block **sorted = malloc(room * sizeof(*sorted));
 	int err = -ENOMEM;
 
-	if (all) {
-		memcpy(all, b, n * sizeof(*all));
-		if (data)
-			n += container_blocks(f, data, all + n);
-		err = build(all, unique(all, n), &s);
+	if (all && sorted) {
+		u32 had = data ? container_blocks(f, data, all) : 0;
+		memcpy(all + had, b, n * sizeof(*all));
+		err = build(all, unique(all, had + n, sorted), &s);
 	}
 	if (!err)
 		err = write_new(f, &s, name);
 	free(s.data);
+	free(sorted);
 	free(all);
 	free(data);
 	return err;

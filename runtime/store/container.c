@@ -153,21 +153,27 @@ bool container_open_any(struct store_file *f, const struct store *s,
 	return ok;
 }
 
+void store_bytes_open(
+    struct store_file *f, struct store *s, const void *page, size_t n, u64 size)
+{
+	XXH128_hash_t h = XXH3_128bits_withSeed(page, n, s->maker.lo ^ size);
+
+	*f = (struct store_file){ .store = s,
+		.key = { h.low64 ^ s->maker.hi, h.high64 } };
+	store_file_refresh(f);
+}
+
 bool store_file_open(struct store_file *f, struct store *s, int fd)
 {
 	u8 page[HOST_PAGE];
 	struct stat st;
 
-	*f = (struct store_file){ .store = s };
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	ssize_t n = pread(fd, page, sizeof(page), 0);
 	if (n <= 0)
 		return false;
-	XXH128_hash_t h = XXH3_128bits_withSeed(
-	    page, (size_t)n, s->maker.lo ^ (u64)st.st_size);
-	f->key = (struct store_key){ h.low64 ^ s->maker.hi, h.high64 };
-	store_file_refresh(f);
+	store_bytes_open(f, s, page, (size_t)n, (u64)st.st_size);
 	return true;
 }
 
@@ -239,7 +245,7 @@ static bool take_row(const u8 *seg, const struct seg_head *s,
 }
 
 static bool find_in(const u8 *seg, const struct seg_head *s, u64 off,
-    const u8 *guest, size_t max, struct store_block *out)
+    const u8 *guest, size_t max, struct store_block *out, u32 *at)
 {
 	const u32 *slot = seg_slots(seg);
 	const struct row *row = seg_rows(seg, s->nslots);
@@ -248,19 +254,51 @@ static bool find_in(const u8 *seg, const struct seg_head *s, u64 off,
 		u32 n = slot[k & (s->nslots - 1)];
 		if (!n || n > s->nblocks)
 			return false;
-		if (row[n - 1].off == off &&
-		    take_row(seg, s, &row[n - 1], guest, max, out))
+		*at = n - 1;
+		if (row[*at].off == off &&
+		    take_row(seg, s, &row[*at], guest, max, out))
 			return true;
 	}
 	return false;
 }
 
 bool store_find(const struct store_file *f, u64 off, const u8 *guest,
-    size_t max, struct store_block *out)
+    size_t max, struct store_block *out, struct store_place *at)
 {
-	for (u32 i = f->nsegs; i-- > 0;)
-		if (find_in(
-			f->data + f->seg[i], &f->head[i], off, guest, max, out))
+	struct store_place here;
+
+	at = at ? at : &here;
+	for (u32 i = f->nsegs; i-- > 0;) {
+		at->seg = i;
+		if (find_in(f->data + f->seg[i], &f->head[i], off, guest, max,
+			out, &at->row))
 			return true;
+	}
 	return false;
+}
+
+static const struct row *row_at(
+    const struct store_file *f, struct store_place at)
+{
+	return &seg_rows(
+	    f->data + f->seg[at.seg], f->head[at.seg].nslots)[at.row];
+}
+
+bool store_next(const struct store_file *f, struct store_place *at, u64 *off)
+{
+	if (at->row + 1 >= f->head[at->seg].nblocks)
+		return false;
+	at->row++;
+	*off = row_at(f, *at)->off;
+	return true;
+}
+
+bool store_take(const struct store_file *f, struct store_place at, u64 off,
+    const u8 *guest, size_t max, struct store_block *out)
+{
+	const struct row *r = row_at(f, at);
+
+	return r->off == off &&
+	    take_row(
+		f->data + f->seg[at.seg], &f->head[at.seg], r, guest, max, out);
 }

@@ -84,15 +84,32 @@ struct store_file {
  * false: the file cannot be told apart from others, nothing is kept of it.
  */
 bool store_file_open(struct store_file *f, struct store *s, int fd);
+/* The same for `size` bytes that begin with these n, of no file. */
+void store_bytes_open(struct store_file *f, struct store *s, const void *page,
+    size_t n, u64 size);
 /* Look again: others may have added to it. */
 void store_file_refresh(struct store_file *f);
 void store_file_close(struct store_file *f);
+/* Where a block is in its container. */
+struct store_place {
+	u32 seg, row;
+};
+
 /*
  * The block at `off` that was made from the guest bytes at `guest`, where at
- * most `max` may be read; checked. Its pointers go into the container.
+ * most `max` may be read; checked. Its pointers go into the container. *at,
+ * unless NULL: where it was.
  */
 bool store_find(const struct store_file *f, u64 off, const u8 *guest,
-    size_t max, struct store_block *out);
+    size_t max, struct store_block *out, struct store_place *at);
+/*
+ * On to the block that was made after the one at *at, as a rule by the same
+ * process: its offset, of which nothing is known. False: it was the last.
+ */
+bool store_next(const struct store_file *f, struct store_place *at, u64 *off);
+/* The block there, as store_find. */
+bool store_take(const struct store_file *f, struct store_place at, u64 off,
+    const u8 *guest, size_t max, struct store_block *out);
 
 /*
  * Add n blocks. Their pointers are ours until it returns. -EAGAIN: another

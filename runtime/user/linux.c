@@ -12,6 +12,7 @@
 #include "runtime/user/clone.h"
 #include "runtime/user/gdb_target.h"
 #include "runtime/user/mm.h"
+#include "runtime/user/path.h"
 #include "runtime/user/proc.h"
 #include "runtime/user/process.h"
 #include "runtime/user/sample.h"
@@ -248,7 +249,7 @@ void linux_task_free(struct linux_task *t)
 	pthread_mutex_destroy(&t->hold);
 	arena_free(&t->exec_arena);
 	t->ptrace.magic = 0;
-	free(t->paths);
+	path_forget(t);
 	vcpu_free(t->v);
 	free(t);
 }

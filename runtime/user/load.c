@@ -350,7 +350,11 @@ static int map_vdso(struct linux_process *p)
 		d->fill(p, (u8 *)at);
 	p->vdso = (gva_t)at;
 	p->tramp = p->vdso + d->sigreturn;
-	return mm_mprotect(p, p->vdso, HOST_PAGE, PROT_READ | PROT_EXEC);
+	int err = mm_mprotect(p, p->vdso, HOST_PAGE, PROT_READ | PROT_EXEC);
+	if (!err)
+		exec_cache_bytes(
+		    p->vm, p->vdso, p->vdso + HOST_PAGE, (void *)at);
+	return err;
 }
 
 char *config_take(struct linux_process *p, const char *name)

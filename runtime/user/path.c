@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/pages.h"
 #include "runtime/user/path.h"
 #include "runtime/user/proc.h"
 
@@ -110,8 +111,8 @@ static bool next_component(struct walk *w, char name[NAME_MAX + 2], bool *last)
 	memcpy(name, s, n);
 	name[n] = 0;
 	memmove(w->rest, s + n, strlen(s + n) + 1);
-	*last = w->rest[0] == 0 ||
-	    (w->entry && w->rest[strspn(w->rest, "/")] == 0);
+	*last =
+	    w->rest[0] == 0 || (w->entry && w->rest[strspn(w->rest, "/")] == 0);
 	return true;
 }
 
@@ -274,8 +275,14 @@ bool path_is_absent(const char *host)
 struct path_dirs *path_memory(struct linux_task *t)
 {
 	if (!t->paths)
-		t->paths = calloc(1, sizeof(*t->paths));
+		t->paths = pages_new(sizeof(*t->paths));
 	return t->paths;
+}
+
+void path_forget(struct linux_task *t)
+{
+	pages_free(t->paths, sizeof(*t->paths));
+	t->paths = NULL;
 }
 
 u32 path_hash(const char *s, size_t n)

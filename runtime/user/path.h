@@ -39,6 +39,8 @@ struct path_dirs {
 
 /* The memory of t, made when it is first needed, or NULL. */
 struct path_dirs *path_memory(struct linux_task *t);
+/* Give it back. */
+void path_forget(struct linux_task *t);
 /* A hash of n bytes, its best bits first. */
 u32 path_hash(const char *s, size_t n);
 /* In a directory that always is the host's. */

@@ -207,10 +207,26 @@ static void fence(const struct fuzz *f, bool on)
 		__asan_unpoison_memory_region(f->file.data + f->file.size, n);
 }
 
+/* What comes behind a block is whole, too, or is not had. */
+static void follow(struct fuzz *f, struct fz_watch *s, struct store_place at)
+{
+	struct store_block b;
+	u64 off;
+
+	for (u32 i = 0; i < 4 && store_next(&f->file, &at, &off); i++)
+		if (off < GUEST_SIZE &&
+		    store_take(&f->file, at, off, f->guest + off,
+			GUEST_SIZE - off, &b) &&
+		    !within(&f->file, &b))
+			BAD(s, "the block at %#llx leads out of the file",
+			    (unsigned long long)off);
+}
+
 /* Look for every block; the set of those that are there. */
 static u64 look(struct fuzz *f, struct fz_watch *s, bool forged)
 {
 	struct store_block b;
+	struct store_place at;
 	u64 found = 0;
 
 	fence(f, true);
@@ -219,7 +235,7 @@ static u64 look(struct fuzz *f, struct fz_watch *s, bool forged)
 		const u8 *guest = f->guest + w->off;
 		if (!f->file.nsegs ||
 		    !store_find(
-			&f->file, w->off, guest, GUEST_SIZE - w->off, &b))
+			&f->file, w->off, guest, GUEST_SIZE - w->off, &b, &at))
 			continue;
 		found |= 1ull << i;
 		if (!within(&f->file, &b))
@@ -227,8 +243,9 @@ static u64 look(struct fuzz *f, struct fz_watch *s, bool forged)
 		else if (!forged && !same_block(&b, w))
 			BAD(s, "block %u is not what was put in", i);
 		else if (!forged &&
-		    store_find(&f->file, w->off, guest, w->len - 1, &b))
+		    store_find(&f->file, w->off, guest, w->len - 1, &b, NULL))
 			BAD(s, "block %u is found without its last byte", i);
+		follow(f, s, at);
 	}
 	fence(f, false);
 	s->count[ST_FOUND] += (u64)__builtin_popcountll(found);

@@ -68,7 +68,8 @@ static u32 look(const struct store_file *f)
 	struct store_block b;
 	u32 n = 0;
 	for (u32 i = 0; i < NBLOCKS; i++) {
-		if (!f->nsegs || !store_find(f, 16 * i, guest + 16 * i, 16, &b))
+		if (!f->nsegs ||
+		    !store_find(f, 16 * i, guest + 16 * i, 16, &b, NULL))
 			continue;
 		struct store_block w = block(i);
 		n++;
@@ -135,11 +136,34 @@ Test(store, other_guest_bytes_are_not_found)
 	reopen();
 	u8 other[16];
 	memcpy(other, guest, 16);
-	cr_expect(store_find(&file, 0, other, 16, &b));
-	cr_expect(!store_find(&file, 0, other, 15, &b), "too few bytes");
+	cr_expect(store_find(&file, 0, other, 16, &b, NULL));
+	cr_expect(!store_find(&file, 0, other, 15, &b, NULL), "too few bytes");
 	other[15] ^= 1;
-	cr_expect(!store_find(&file, 0, other, 16, &b));
-	cr_expect(!store_find(&file, 16, guest, 16, &b), "another place");
+	cr_expect(!store_find(&file, 0, other, 16, &b, NULL));
+	cr_expect(!store_find(&file, 16, guest, 16, &b, NULL), "another place");
+}
+
+/* Blocks follow each other as they were made, within a segment. */
+Test(store, one_leads_to_the_next)
+{
+	struct store_block b;
+	struct store_place at;
+	u64 off;
+	add(&file, 0, 4);
+	reopen();
+	add(&file, 4, 5);
+	reopen();
+	cr_assert(store_find(&file, 16, guest + 16, 16, &b, &at));
+	for (u32 i = 2; i < 4; i++) {
+		cr_assert(store_next(&file, &at, &off));
+		cr_expect_eq(off, 16 * i);
+		cr_expect(store_take(&file, at, off, guest + 16 * i, 16, &b));
+		cr_expect_eq(b.flags, i);
+		cr_expect(!store_take(&file, at, 16, guest + 16, 16, &b));
+		cr_expect(
+		    !store_take(&file, at, off, guest + 16 * i + 1, 16, &b));
+	}
+	cr_expect(!store_next(&file, &at, &off));
 }
 
 Test(store, segments_are_added_and_merged)

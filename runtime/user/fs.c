@@ -249,8 +249,7 @@ i64 sys_linkat(struct linux_task *t, const u64 a[6])
 
 i64 sys_renameat2(struct linux_task *t, const u64 a[6])
 {
-	return call_with_two_paths(
-	    t, SYS_renameat2, a, PATH_ENTRY, PATH_ENTRY);
+	return call_with_two_paths(t, SYS_renameat2, a, PATH_ENTRY, PATH_ENTRY);
 }
 
 i64 sys_move_mount(struct linux_task *t, const u64 a[6])

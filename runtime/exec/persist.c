@@ -246,9 +246,9 @@ static struct tb *find(struct vcpu *v, struct image *im, gva_t pc, size_t max,
 }
 
 /*
- * May blocks of `im` be loaded before they are reached? Not where somebody
- * may have put a breakpoint or a unit, nor where the guest can still write
- * them: what it writes before it is run needs no fence.i on many a machine.
+ * May the block at pc, in r, be loaded before it is reached? Not where
+ * somebody may have put a breakpoint or a unit, nor where the guest can still
+ * write: what it writes before it is run needs no fence.i on many a machine.
  */
 static bool may_load_ahead(
     const struct exec *ex, const struct map_range *r, gva_t pc)

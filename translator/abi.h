@@ -46,7 +46,7 @@
 #define ABI_NPIN 10
 #define ABI_NFPIN 12
 #define ABI_NTMP 512 /* spill words of one translation block */
-#define ABI_NHOST 16 /* words private to the backend */
+#define ABI_NHOST 26 /* words private to the backend */
 #define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
 
 /* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
@@ -74,7 +74,7 @@ struct abi_state {
 	u64 mem_base; /* address of guest address 0 (AS_BASED) */
 	u64 fault_addr; /* of the last MEMORY or MISALIGNED exit */
 	u32 frm; /* guest rounding mode as written, RM_* (5 and 6 possible) */
-	u32 host_fpu; /* host MXCSR, restored around C code */
+	u32 host_fpu; /* C's MXCSR; C code runs with any flags in it */
 	/* see above */
 	const void *(*service)(struct vcpu *v, u32 reason, u64 arg);
 	/*
@@ -100,6 +100,8 @@ struct abi_state {
 	int (*read_clock)(int clock, i64 time[2]);
 	/* Does that leave the host's fp registers alone? */
 	u32 clock_keeps_fp;
+	/* In generated code: FPU_* flags raised that MXCSR does not have. */
+	u32 raised;
 };
 
 /*

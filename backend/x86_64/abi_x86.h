@@ -51,7 +51,9 @@ enum x86_host {
 	HOST_NAN32,
 	HOST_BOX_ONES,
 	HOST_ZERO,
-	HOST_N
+	HOST_FLAGS_GET, /* 64 bytes: FPX_* of the flags in MXCSR */
+	HOST_FLAGS_SET = HOST_FLAGS_GET + 8, /* 32 bytes: the way back */
+	HOST_N = HOST_FLAGS_SET + 4
 };
 _Static_assert(HOST_N <= ABI_NHOST, "abi_state.host is too small");
 

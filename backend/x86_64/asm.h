@@ -141,6 +141,8 @@ enum x86_op {
 	OP_MOVD_STORE = OPC(PFX_66, MAP_0F, 0x7e), /* int <- xmm */
 	OP_PTEST = OPC(PFX_66, MAP_0F38, 0x17), /* SSE4.1 */
 	OP_INSERTPS = OPC(PFX_66, MAP_0F3A, 0x21), /* SSE4.1 */
+	OP_ROUNDSS = OPC(PFX_66, MAP_0F3A, 0x0a), /* SSE4.1 */
+	OP_ROUNDSD = OPC(PFX_66, MAP_0F3A, 0x0b),
 	/* FMA3, VEX only, f64 form; + 0x10 for 213, + 0x20 for 231 */
 	OP_FMADD132 = OPC(PFX_66, MAP_0F38, 0x99),
 	OP_FMSUB132 = OPC(PFX_66, MAP_0F38, 0x9b),

@@ -80,6 +80,7 @@ struct state {
 	bool slot_put[ABI_NSLOTS]; /* changed in this region */
 	bool spills[ABI_NTMP]; /* words of tmp[] in use */
 	bool frm_set; /* FRM_SET was seen: the mode may lack a host mode */
+	bool flags_set; /* FFLAGS_SET was seen: flags are looked at */
 };
 
 /* An operand as emitters get it. */

@@ -198,7 +198,7 @@ void begin_version(struct cc *c)
 	memset(c->s.slot_put, 0, sizeof(c->s.slot_put));
 	memset(c->s.spills, 0, sizeof(c->s.spills));
 	c->nspills_done = 0;
-	c->s.frm_set = false;
+	c->s.frm_set = c->s.flags_set = false;
 	c->zf_ref = c->flag_ref = IR_NONE;
 	c->untested.reg = NOREG;
 	c->pc = c->r->pc;

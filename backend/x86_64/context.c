@@ -36,9 +36,11 @@ u64 x86_context_reg(const void *uc, unsigned reg)
 	return v;
 }
 
-u32 x86_context_mxcsr(const void *uc)
+void x86_context_fpu(struct abi_state *s, const void *uc)
 {
-	return ((const ucontext_t *)uc)->uc_mcontext.fpregs->mxcsr;
+	s->fpu =
+	    ((const ucontext_t *)uc)->uc_mcontext.fpregs->mxcsr | s->raised;
+	s->raised = 0;
 }
 
 u64 x86_context_sp(const void *uc)
@@ -64,7 +66,7 @@ void x86_context_save(const struct guest_isa *g, struct vcpu *v, const void *uc)
 			memcpy(&s->state[r->slot], &m->fpregs->_xmm[pin - XMM0],
 			    8);
 	}
-	s->fpu = m->fpregs->mxcsr;
+	x86_context_fpu(s, uc);
 }
 
 void x86_context_leave(void *uc, struct vcpu *v, const struct backend_thunks *t,

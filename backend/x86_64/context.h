@@ -8,9 +8,10 @@
 #include "translator/backend.h"
 
 u64 x86_context_pc(const void *uc);
-/* Integer register `reg`, or the low half of an xmm register; MXCSR. */
+/* Integer register `reg`, or the low half of an xmm register. */
 u64 x86_context_reg(const void *uc, unsigned reg);
-u32 x86_context_mxcsr(const void *uc);
+/* abi_state.fpu, by what the context and the state have of it. */
+void x86_context_fpu(struct abi_state *s, const void *uc);
 u64 x86_context_sp(const void *uc);
 void x86_context_save(
     const struct guest_isa *g, struct vcpu *v, const void *uc);

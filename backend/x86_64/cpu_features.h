@@ -10,7 +10,7 @@ struct x86_features {
 	bool bmi1; /* andn, tzcnt */
 	bool bmi2; /* shlx, rorx */
 	bool lzcnt, popcnt, movbe;
-	bool sse41; /* ptest, insertps */
+	bool sse41; /* ptest, insertps, roundsd */
 	bool avx; /* three-operand scalar fp */
 	bool fma; /* needs avx */
 };

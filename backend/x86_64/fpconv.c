@@ -2,13 +2,13 @@
  * fpconv.c - conversions between formats and the status word.
  *
  * Float to integer: the host's conversion gives the "indefinite" value and
- * raises invalid when the result does not fit; the reference then gives
- * the saturated value (and raises invalid once more). Where a wider host
- * conversion stands in for a missing unsigned one, the range is checked
- * first, on the bits, so that no inexact flag is raised for a value out of
- * range.
+ * raises invalid when the result does not fit; cold code then makes it the
+ * saturated value. Where a wider host conversion stands in for a missing
+ * unsigned one, the range is checked first, on the bits, so that no inexact
+ * flag is raised for a value out of range; those go to the reference.
  */
 #include "backend/x86_64/cc.h"
+#include "translator/fpu.h"
 
 /* int <- xmm, w bytes. */
 static void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s)
@@ -170,13 +170,182 @@ static u64 limit(u8 op, u8 ty, bool truncates)
 	return truncates ? 0x41f0000000000000 : 0x41efffffffe00001;
 }
 
+/*
+ * Signed results. d is to be the least or the greatest number: op[0] is out
+ * of range or a NaN. The conversion that found out has raised invalid, and
+ * nothing else.
+ */
+static void cold_saturate(struct cc *c, struct cold *x)
+{
+	const struct ir_insn *i = &c->insn[x->ref];
+	u8 ty = c->insn[i->a].type;
+	u64 min = i->op == IR_F_TO_S32 ? 1ull << 31 : 1ull << 63;
+
+	fp_op2(c, OP_UCOMISD, ty, x->op[0].reg, x->op[0]);
+	size_t nan = asm_jcc8(&c->a, CC_P);
+	movd_from(c, width_of(ty), x->d, x->op[0].reg);
+	asm_rr(&c->a, OP_TEST, width_of(ty), x->d, x->d);
+	asm_mov_ri(&c->a, x->d, min);
+	asm_fix(&c->a, asm_jcc(&c->a, CC_S), x->back);
+	asm_fix8(&c->a, nan);
+	asm_mov_ri(&c->a, x->d, min - 1);
+	asm_jmp_to(&c->a, x->back);
+}
+
+/* The bits, but for the sign, of the value from which on all are too large. */
+static u64 too_large(u8 op, u8 ty, bool negative)
+{
+	if (op == IR_F_TO_S32) {
+		if (ty == IR_F32)
+			return 0x4f000000u + negative;
+		return negative ? 0x41e0000000200000 : 0x41e0000000000000;
+	}
+	return (ty == IR_F32 ? 0x5f000000 : 0x43e0000000000000) + negative;
+}
+
+static void cvt_to(
+    struct cc *c, ir_ref ref, u32 op, unsigned w, unsigned d, unsigned s)
+{
+	if (c->insn[c->insn[ref].a].type == IR_F32)
+		op = asm_f32_op(op);
+	if (c->f.avx)
+		asm_vex_rr(&c->a, op, w, d, 0, s);
+	else
+		asm_rr(&c->a, op, w, d, s);
+}
+
+static void cvt(struct cc *c, ir_ref ref, u32 op, unsigned d, unsigned s)
+{
+	cvt_to(c, ref, op, c->insn[ref].op == IR_F_TO_S32 ? 4 : 8, d, s);
+}
+
+/* The least number is in range yet. t is scratch. */
+static void cold_large(struct cc *c, struct cold *x)
+{
+	const struct ir_insn *i = &c->insn[x->ref];
+	u8 ty = c->insn[i->a].type;
+	unsigned s = x->op[0].reg, w = width_of(ty);
+	u64 min = i->op == IR_F_TO_S32 ? 1ull << 31 : 1ull << 63;
+	u64 sign = 1ull << (8 * w - 1);
+
+	fp_op2(c, OP_UCOMISD, ty, s, x->op[0]);
+	size_t nan = asm_jcc8(&c->a, CC_P);
+	movd_from(c, w, x->d, s);
+	asm_rr(&c->a, OP_TEST, w, x->d, x->d);
+	size_t positive = asm_jcc8(&c->a, CC_NS);
+	asm_mov_ri(&c->a, x->t, too_large(i->op, ty, true) | sign);
+	asm_alu_rr(&c->a, ALU_CMP, w, x->d, x->t);
+	size_t large = asm_jcc8(&c->a, CC_AE);
+	cvt(c, x->ref, OP_CVTTSD2SI, x->d, s);
+	asm_jmp_to(&c->a, x->back);
+	asm_fix8(&c->a, large);
+	asm_mov_ri(&c->a, x->d, min);
+	size_t done = asm_jmp8(&c->a);
+	asm_fix8(&c->a, nan);
+	asm_fix8(&c->a, positive);
+	asm_mov_ri(&c->a, x->d, min - 1);
+	asm_fix8(&c->a, done);
+	asm_alu_mi(&c->a, ALU_OR, 4, mem_vcpu(ABI_OFF(raised)), FPU_IE);
+	asm_jmp_to(&c->a, x->back);
+}
+
+/*
+ * Between FFLAGS_SET and a look at the flags, as JavaScript engines test
+ * whether a conversion was exact: invalid is noted in abi_state.raised.
+ * Raised in MXCSR, it would have to be taken back there, and reading MXCSR
+ * after it was written takes 75 ns on an Ice Lake.
+ */
+static void to_int_quietly(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	u8 ty = c->insn[i->a].type;
+	struct opnd s = opnd_reg(use_reg(c, i->a));
+	unsigned w = width_of(ty);
+
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG), t = alloc(c, false);
+	struct cold *x = cold_new(c, cold_large);
+	x->ref = ref;
+	x->d = (u8)d;
+	x->t = (u8)t;
+	x->op[0] = s;
+	asm_mov_ri(&c->a, t, too_large(i->op, ty, false) * 2);
+	movd_from(c, w, d, s.reg);
+	asm_alu_rr(&c->a, ALU_ADD, w, d, d);
+	asm_alu_rr(&c->a, ALU_CMP, w, d, t);
+	cold_jcc(c, x, CC_AE);
+	cvt(c, ref, OP_CVTTSD2SI, d, s.reg);
+	cold_back(c, x);
+	define(c, ref, d, i->op == IR_F_TO_S32 ? FACT_ZX : 0);
+}
+
+/* op[1] is no i32, which its conversion to i64 could not raise. */
+static void cold_narrow(struct cc *c, struct cold *x)
+{
+	cvt(c, x->ref, OP_CVTTSD2SI, x->d, x->op[1].reg);
+	cold_saturate(c, x);
+}
+
+/* The rounded value is another: raise inexact. t is scratch. */
+static void cold_inexact(struct cc *c, struct cold *x)
+{
+	cvt(c, x->ref, OP_CVTTSD2SI, x->t, x->op[0].reg);
+	asm_jmp_to(&c->a, x->back);
+}
+
+/*
+ * Round down or up, as floor and ceil do, whatever the guest's mode is. What
+ * is too large for an i32 may have a fraction, and is not inexact.
+ */
+static void to_int_static(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	u8 ty = c->insn[i->a].type;
+	u32 round = ty == IR_F32 ? OP_ROUNDSS : OP_ROUNDSD;
+	bool narrow = i->op == IR_F_TO_S32;
+	struct opnd s = opnd_reg(use_reg(c, i->a));
+	struct cold *bad, *inexact = NULL;
+
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG), f = alloc(c, true), k = NOREG;
+	if (narrow)
+		k = alloc(c, false);
+	if (c->f.avx)
+		asm_vex_rr(&c->a, round, 4, f, s.reg, s.reg);
+	else
+		asm_rr(&c->a, round, 4, f, s.reg);
+	asm_u8(&c->a, (i->aux == RM_RDN ? 1 : 2) | (narrow ? 8 : 0));
+	bad = cold_new(c, narrow ? cold_narrow : cold_saturate);
+	bad->ref = ref;
+	bad->d = (u8)d;
+	bad->op[0] = s;
+	bad->op[1] = opnd_reg(f);
+	cvt_to(c, ref, OP_CVTTSD2SI, 8, d, f);
+	if (narrow) {
+		asm_rr(&c->a, OP_MOVSXD, 8, k, d);
+		asm_alu_rr(&c->a, ALU_CMP, 8, k, d);
+		cold_jcc(c, bad, CC_NE);
+		inexact = cold_new(c, cold_inexact);
+		inexact->ref = ref;
+		inexact->t = (u8)k;
+		inexact->op[0] = s;
+		fp_op2(c, OP_UCOMISD, ty, f, s);
+		cold_jcc(c, inexact, CC_NE);
+		cold_back(c, inexact);
+	} else {
+		asm_alu_ri(&c->a, ALU_CMP, 8, d, 1);
+		cold_jcc(c, bad, CC_O);
+	}
+	cold_back(c, bad);
+	define(c, ref, d, 0);
+}
+
 static void emit_to_int(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
 	u8 ty = c->insn[i->a].type;
 	bool is_signed = i->op == IR_F_TO_S32 || i->op == IR_F_TO_S64;
 	bool truncates = i->aux == RM_RTZ;
-	u32 cvt = truncates ? OP_CVTTSD2SI : OP_CVTSD2SI;
 	unsigned w = i->op == IR_F_TO_S32 ? 4 : 8;
 	struct cold *x = NULL, *bad;
 	struct opnd op[3];
@@ -185,8 +354,14 @@ static void emit_to_int(struct cc *c, ir_ref ref)
 		emit_reference(c, ref);
 		return;
 	}
-	if (ty == IR_F32)
-		cvt = asm_f32_op(cvt);
+	if (is_signed && truncates && c->s.flags_set) {
+		to_int_quietly(c, ref);
+		return;
+	}
+	if (is_signed && c->f.sse41 && (i->aux == RM_RDN || i->aux == RM_RUP)) {
+		to_int_static(c, ref);
+		return;
+	}
 	op[0] = opnd_reg(use_reg(c, i->a));
 	consume(c, i->a);
 	unsigned d = dest(c, ref, NOREG), k = NOREG;
@@ -194,17 +369,19 @@ static void emit_to_int(struct cc *c, ir_ref ref)
 		k = alloc(c, false);
 	if (!truncates)
 		x = fp_mode(c, ref, op, 1, d);
-	bad = cold_reference(c, ref, op, 1, d);
-	if (!is_signed) { /* negative numbers and NaNs are large as bits */
+	if (is_signed) {
+		bad = cold_new(c, cold_saturate);
+		bad->ref = ref;
+		bad->d = (u8)d;
+		bad->op[0] = op[0];
+	} else { /* negative numbers and NaNs are large as bits */
+		bad = cold_reference(c, ref, op, 1, d);
 		asm_mov_ri(&c->a, k, limit(i->op, ty, truncates));
 		movd_from(c, width_of(ty), d, op[0].reg);
 		asm_alu_rr(&c->a, ALU_CMP, width_of(ty), d, k);
 		cold_jcc(c, bad, CC_AE);
 	}
-	if (c->f.avx)
-		asm_vex_rr(&c->a, cvt, w, d, 0, op[0].reg);
-	else
-		asm_rr(&c->a, cvt, w, d, op[0].reg);
+	cvt(c, ref, truncates ? OP_CVTTSD2SI : OP_CVTSD2SI, d, op[0].reg);
 	if (is_signed) { /* d - 1 overflows for the indefinite value only */
 		asm_alu_ri(&c->a, ALU_CMP, w, d, 1);
 		cold_jcc(c, bad, CC_O);
@@ -231,51 +408,44 @@ void emit_fp_convert(struct cc *c, ir_ref ref)
 	}
 }
 
-/* FPX_* and MXCSR flags are in opposite order: bit pairs (fpx, mxcsr). */
-static const u8 flag_bits[5][2] = { { 0, 5 }, { 1, 4 }, { 2, 3 }, { 3, 2 },
-	{ 4, 0 } };
-
-/* d |= bit `from` of s, at bit `to`; t is scratch. */
-static void move_bit(struct cc *c, unsigned d, unsigned s, unsigned t,
-    unsigned from, unsigned to)
-{
-	asm_mov_rr(&c->a, 4, t, s);
-	if (from > to)
-		asm_shift_ri(&c->a, SH_SHR, 4, t, from - to);
-	else if (to > from)
-		asm_shift_ri(&c->a, SH_SHL, 4, t, to - from);
-	asm_alu_ri(&c->a, ALU_AND, 4, t, 1 << to);
-	asm_alu_rr(&c->a, ALU_OR, 4, d, t);
-}
-
 static void flags_get(struct cc *c, ir_ref ref)
 {
 	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
-	unsigned d = dest(c, ref, NOREG), s = alloc(c, false);
-	unsigned t = alloc(c, false);
-
-	asm_stmxcsr(&c->a, fpu);
-	asm_load(&c->a, 4, s, fpu);
-	asm_alu_rr(&c->a, ALU_XOR, 4, d, d);
-	for (unsigned k = 0; k < 5; k++)
-		move_bit(c, d, s, t, flag_bits[k][1], flag_bits[k][0]);
-	define(c, ref, d, FACT_ZX | FACT_SX);
-}
-
-static void flags_set(struct cc *c, ir_ref ref)
-{
-	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
-	unsigned s = use_reg(c, c->insn[ref].a), d = alloc(c, false);
-	unsigned t = alloc(c, false);
+	unsigned d = dest(c, ref, NOREG);
 
 	asm_stmxcsr(&c->a, fpu);
 	asm_load(&c->a, 4, d, fpu);
-	asm_alu_ri(&c->a, ALU_AND, 4, d, ~0x3f);
-	for (unsigned k = 0; k < 5; k++)
-		move_bit(c, d, s, t, flag_bits[k][0], flag_bits[k][1]);
-	asm_store(&c->a, 4, fpu, d);
+	asm_alu_rm(&c->a, ALU_OR, 4, d, mem_vcpu(ABI_OFF(raised)));
+	asm_alu_ri(&c->a, ALU_AND, 4, d, FPU_FLAGS);
+	asm_rm(&c->a, OP_MOVZX8, 4, d,
+	    mem_index(VCPU, d, 0, HOST_OFF(HOST_FLAGS_GET)));
+	define(c, ref, d, FACT_ZX | FACT_SX);
+}
+
+/* MXCSR is only written if it has a flag that is to go. */
+static void flags_set(struct cc *c, ir_ref ref)
+{
+	struct mem fpu = mem_vcpu(ABI_OFF(fpu));
+	struct mem raised = mem_vcpu(ABI_OFF(raised));
+	unsigned s = use_reg(c, c->insn[ref].a), d = alloc(c, false);
+	unsigned t = alloc(c, false);
+
+	asm_mov_rr(&c->a, 4, t, s);
+	asm_alu_ri(&c->a, ALU_AND, 4, t, 31);
+	asm_rm(&c->a, OP_MOVZX8, 4, t,
+	    mem_index(VCPU, t, 0, HOST_OFF(HOST_FLAGS_SET)));
+	asm_stmxcsr(&c->a, fpu);
+	asm_load(&c->a, 4, d, fpu);
+	asm_store(&c->a, 4, raised, t);
+	asm_alu_ri(&c->a, ALU_AND, 4, d, FPU_FLAGS & ~FPU_DE);
+	asm_alu_rr(&c->a, ALU_OR, 4, d, t);
+	asm_alu_rr(&c->a, ALU_CMP, 4, d, t);
+	size_t none = asm_jcc8(&c->a, CC_E);
+	asm_alu_mi(&c->a, ALU_AND, 4, fpu, (i32)~FPU_FLAGS);
 	asm_ldmxcsr(&c->a, fpu);
+	asm_fix8(&c->a, none);
 	consume(c, c->insn[ref].a);
+	c->s.flags_set = true;
 }
 
 /* RC for RM_RNE..RM_RUP, two bits each: 0 3 1 2. Others change nothing. */

@@ -22,8 +22,7 @@
 #include "backend/x86_64/thunks.h"
 
 #include "backend/x86_64/abi_x86.h"
-
-#define MXCSR_FLAGS 0x3fu
+#include "translator/fpu.h"
 
 static const u8 callee_saved[] = { RBX, RBP, R12, R13, R14, R15 };
 
@@ -63,10 +62,17 @@ static void move_pins(
 	}
 }
 
+/* Changes edx. */
 static void pins_out(struct asm_buf *b, const struct guest_isa *g)
 {
 	move_pins(b, g, true, PINS_ALL);
 	asm_stmxcsr(b, FIELD(fpu));
+	asm_alu_mi(b, ALU_CMP, 4, FIELD(raised), 0);
+	size_t none = asm_jcc(b, CC_E);
+	asm_load(b, 4, RDX, FIELD(raised));
+	asm_alu_mr(b, ALU_OR, 4, FIELD(fpu), RDX);
+	asm_mov_mi(b, 4, FIELD(raised), 0);
+	asm_fix(b, none, b->len);
 }
 
 /*
@@ -94,15 +100,32 @@ static void to_c(struct asm_buf *b)
 	asm_load(b, 8, RSP, FIELD(c_sp));
 	asm_load(b, 4, RAX, FIELD(fpu));
 	asm_alu_rm(b, ALU_XOR, 4, RAX, FIELD(host_fpu));
-	asm_alu_ri(b, ALU_AND, 4, RAX, (i32)~MXCSR_FLAGS);
+	asm_alu_ri(b, ALU_AND, 4, RAX, (i32)~FPU_FLAGS);
 	size_t same = asm_jcc(b, CC_E);
 	asm_ldmxcsr(b, FIELD(host_fpu));
 	asm_fix(b, same, b->len);
 	asm_rm(b, OP_LEA, 8, RDI, mem_vcpu(-ABI_BIAS));
 }
 
+/* Eight entries of a table that translates flags. */
+static u64 flag_bytes(bool get, u32 first)
+{
+	u64 w = 0;
+
+	for (u32 k = 0; k < 8; k++) {
+		u32 f = first + k;
+		u32 to = get ? fpu_flags(f) : fpu_with_flags(0, f);
+		w |= (u64)to << 8 * k;
+	}
+	return w;
+}
+
 static u64 constant(unsigned i)
 {
+	if (i >= HOST_FLAGS_SET)
+		return flag_bytes(false, 8 * (i - HOST_FLAGS_SET));
+	if (i >= HOST_FLAGS_GET)
+		return flag_bytes(true, 8 * (i - HOST_FLAGS_GET));
 	switch (i) {
 	case HOST_SIGN64: return 1ull << 63;
 	case HOST_ABS64: return ~(1ull << 63);

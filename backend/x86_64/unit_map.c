@@ -192,7 +192,7 @@ bool x86_context_save_unit(const struct guest_isa *g, struct vcpu *v,
 			    sizeof(*to));
 		finish(to, p);
 	}
-	s->fpu = x86_context_mxcsr(uc);
+	x86_context_fpu(s, uc);
 	*pc = x->pc;
 	return true;
 }

@@ -4,8 +4,9 @@
  *	csrw frm, t0
  *	1:
  *	  fld fa, 0(a0) ...             operands, each of `group` records
- *	  jr t1; 2:                     `split` only, the first time
  *	  ld t2, 24(a0); csrw fflags, t2
+ *	  jr t1; 2:                     `split` only, the first time: code is
+ *	                                another where flags were set before
  *	  INSN fd, fa, fb, fc ...       each of `group`
  *	  csrr t3, fflags
  *	  fsd fd, 32(a0) ... ; sd t3, 40(a0)
@@ -154,13 +155,13 @@ static void put_group(struct writer *w, u32 rm, u32 at)
 
 	for (u32 u = 0; u < group; u++)
 		put_loads(w, u, at + u);
+	put(w, i_type(RV_LD, T2, A0, SIZE * at + 24));
+	put(w, i_type(RV_CSRRW, 0, T2, 1));
 	if (!at) {
 		if (w->v->split)
 			put(w, i_type(RV_JALR, 0, T1, 0));
 		w->landing = w->n;
 	}
-	put(w, i_type(RV_LD, T2, A0, SIZE * at + 24));
-	put(w, i_type(RV_CSRRW, 0, T2, 1));
 	for (u32 u = 0; u < group; u++)
 		put_insn(w, u, rm);
 	put(w, i_type(RV_CSRRS, T3, 0, 1));

@@ -235,6 +235,10 @@ static void fp_memory_forms(struct mem m)
 	FORM(asm_vex_rm(&buf, OP_PTEST, 4, r, 0, m), VPTEST, reg(r, 8), mem(m));
 	FORM((asm_vex_rm(&buf, OP_INSERTPS, 4, r, v, m), asm_u8(&buf, 0)),
 	    VINSERTPS, reg(r, 8), reg(v, 8), mem(m), imm(0));
+	FORM((asm_vex_rm(&buf, OP_ROUNDSD, 4, r, v, m), asm_u8(&buf, 1)),
+	    VROUNDSD, reg(r, 8), reg(v, 8), mem(m), imm(1));
+	FORM((asm_rm(&buf, OP_ROUNDSS, 4, r, m), asm_u8(&buf, 2)), ROUNDSS,
+	    reg(r, 8), mem(m), imm(2));
 }
 
 Test(asm, fp_memory)

@@ -1,9 +1,13 @@
 /* arena.c - see arena.h. */
 #include "runtime/base/arena.h"
 
+#include "runtime/base/pages.h"
+
 #include <stdlib.h>
 
 #define CHUNK_SIZE ((size_t)64 << 10)
+/* Whoever has used this much goes on: what comes next is asked for at once. */
+#define AHEAD_FROM ((size_t)512 << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -27,6 +31,7 @@ void arena_reset(struct arena *a)
 		c = next;
 	}
 	a->first->next = NULL;
+	a->size = a->first->size;
 	a->cur = a->first;
 	a->used = 0;
 }
@@ -52,6 +57,9 @@ void *arena_alloc(struct arena *a, size_t n)
 			a->cur->next = c;
 		else
 			a->first = c;
+		a->size += size;
+		if (a->size > AHEAD_FROM)
+			pages_ahead(c, sizeof(*c) + size, true);
 		a->cur = c;
 		a->used = 0;
 	}

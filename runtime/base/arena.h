@@ -14,6 +14,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *first, *cur;
 	size_t used; /* bytes of cur in use */
+	size_t size; /* of all chunks */
 };
 
 /* An empty arena owns nothing; the first allocation makes a chunk. */

@@ -8,10 +8,15 @@
  * perf looks for names of code in memory without a file only, so for it the
  * object is shared anonymous memory, which mremap maps a second time.
  */
+#include "runtime/base/pages.h"
 #include "runtime/exec/internal.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Pages are asked for before they are touched, when there is much code. */
+#define CODE_AHEAD ((size_t)64 << 10)
+#define AHEAD_FROM ((size_t)512 << 10)
 
 /* A child of a process with more code than this starts with none. */
 #define FORK_COPY_MAX ((size_t)8 << 20)
@@ -100,6 +105,18 @@ void cache_free(struct exec *ex)
 		munmap(ex->rx, ex->size);
 }
 
+void cache_ahead(struct exec *ex)
+{
+	if (ex->used < AHEAD_FROM || ex->used + CODE_AHEAD / 4 <= ex->ready ||
+	    ex->ready == ex->size)
+		return;
+	size_t at = MAX(ex->ready, ALIGN_DOWN(ex->used, HOST_PAGE));
+	size_t n = MIN(CODE_AHEAD, ex->size - at);
+	pages_ahead(ex->rw + at, n, true);
+	pages_ahead(ex->rx + at, n, false);
+	ex->ready = at + n;
+}
+
 void cache_reset(struct exec *ex)
 {
 	ex->used = ex->thunk_size;
@@ -145,6 +162,7 @@ bool cache_use_snapshot(struct exec *ex)
 	if (warm && anonymous && !read_snapshot(ex))
 		return false;
 	cache_drop_snapshot(ex);
+	ex->ready = 0;
 	if (warm)
 		return true;
 	struct backend_thunks t; /* the same ones at the same place */

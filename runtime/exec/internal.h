@@ -65,7 +65,7 @@ struct tb {
 	_Atomic bool dead; /* invalidated: unreachable by lookup */
 	bool has_helper; /* calls helpers, which need not be repeatable */
 	struct ir_region *ir; /* for the interpreter, or NULL */
-	struct tb *_Atomic next; /* in its hash chain */
+	struct tb *_Atomic next; /* another one with this pc */
 	struct in_link *in; /* link sites that lead here */
 	struct tb_unit *unit; /* of a unit's code; NULL: a block's */
 	struct tb *owner; /* code of this block is in a unit, which dies too */
@@ -88,11 +88,12 @@ struct page {
 	struct page_tb *tbs;
 };
 
-/* Chains of blocks by guest pc. It grows: a new one takes its place. */
+/* Blocks by guest pc. It grows: a new one takes its place. */
 struct tb_hash {
 	struct tb_hash *older; /* somebody may still be looking there */
-	u32 bits; /* 1 << bits chains */
-	struct tb *_Atomic chain[];
+	u32 bits; /* 1 << bits entries */
+	u32 used;
+	_Atomic u64 entry[]; /* see tables.c */
 };
 
 /* What a debugger set; debug.c. */
@@ -113,6 +114,7 @@ struct exec {
 	int fd; /* of a forked child's copy, while forking; else -1 */
 	u8 *rw, *rx;
 	size_t size, used, thunk_size;
+	size_t ready; /* up to here the host was asked for pages */
 	struct backend_thunks thunks;
 
 	/* tables */
@@ -151,6 +153,8 @@ struct exec {
 int cache_init(struct exec *ex);
 void cache_free(struct exec *ex);
 void cache_reset(struct exec *ex);
+/* The host gives the pages that code will be put on next. */
+void cache_ahead(struct exec *ex);
 /* Before fork: copy the code for the child; too much or no memory: do not. */
 void cache_snapshot(struct exec *ex);
 void cache_drop_snapshot(struct exec *ex);

@@ -294,6 +294,7 @@ static void load_ahead(
 	struct map_range r;
 	u64 off;
 
+	cache_ahead(ex);
 	if (!map_find(&v->vm->map, pc, &r) || !may_load_ahead(ex, &r, pc) ||
 	    !fault_guard(v))
 		return;
@@ -396,15 +397,19 @@ static bool unit_in(const struct image *im, const struct tb *tb)
 	return true;
 }
 
-static bool is_new(
-    const struct exec *ex, const struct image *im, const struct tb *tb)
+static bool is_new(const struct tb *tb)
 {
 	bool left = tb->unit && tb->unit->left;
 
+	return !tb->kept && (!tb->dead || left) && tb->len && tb->hash.lo;
+}
+
+static bool is_of(
+    const struct exec *ex, const struct image *im, const struct tb *tb)
+{
 	if (tb->unit && !unit_in(im, tb))
 		return false;
-	return !tb->kept && (!tb->dead || left) && tb->len && tb->hash.lo &&
-	    tb->pc - im->start < im->end - im->start &&
+	return tb->pc - im->start < im->end - im->start &&
 	    tb->len <= im->end - tb->pc && !has_exclusive(ex, tb->pc, tb->len);
 }
 
@@ -416,33 +421,32 @@ void persist_leave(struct exec *ex, struct tb *unit, size_t k)
 		ex->persist->saved = MIN(ex->persist->saved, k);
 }
 
-/* Save the new blocks of one image. */
-static void save_image(struct exec *ex, struct image *im)
+/* Save one image's among n new blocks. */
+static void save_image(
+    struct exec *ex, struct image *im, struct tb *const *tb, size_t n)
 {
 	struct persist *p = ex->persist;
-	size_t n = 0, bytes = 0, worth = 0, ntb = ex->ntb;
+	size_t all = 0, bytes = 0, worth = 0;
 
-	for (size_t i = p->saved; i < ntb; i++)
-		if (is_new(ex, im, ex->by_code[i])) {
-			const struct tb *tb = ex->by_code[i];
-			bytes += kept_size(tb);
-			worth += tb->unit ? UNIT_WORTH : 1;
-			n++;
+	for (size_t i = 0; i < n; i++)
+		if (is_of(ex, im, tb[i])) {
+			bytes += kept_size(tb[i]);
+			worth += tb[i]->unit ? UNIT_WORTH : 1;
+			all++;
 		}
 	bool few = im->file.nsegs == STORE_SEGS &&
 	    (worth < SAVE_MIN || worth < im->file.nblocks / SAVE_PART);
-	if (!n || (few && !p->patient))
+	if (!all || (few && !p->patient))
 		return;
-	struct store_block *b = malloc(n * sizeof(*b));
+	struct store_block *b = malloc(all * sizeof(*b));
 	u8 *code = malloc(bytes);
 	size_t k = 0, used = 0;
-	for (size_t i = p->saved; b && code && i < ntb; i++) {
-		struct tb *tb = ex->by_code[i];
-		if (!is_new(ex, im, tb))
+	for (size_t i = 0; b && code && i < n; i++) {
+		if (!is_of(ex, im, tb[i]))
 			continue;
-		b[k] = describe(ex, im, tb, code + used);
+		b[k] = describe(ex, im, tb[i], code + used);
 		used += b[k++].size;
-		tb->kept = true;
+		tb[i]->kept = true;
 	}
 	if (k && store_append(&im->file, b, (u32)k) == 0)
 		ex->vm->stats.cache_saved += k;
@@ -454,12 +458,18 @@ static void save_image(struct exec *ex, struct image *im)
 void persist_save(struct exec *ex)
 {
 	struct persist *p = ex->persist;
+	size_t n = 0, ntb = ex->ntb;
 
-	if (!p || p->saved == ex->ntb)
+	if (!p || p->saved == ntb)
 		return;
-	for (u32 i = 0; i < p->nimages; i++)
-		save_image(ex, &p->image[i]);
-	p->saved = ex->ntb;
+	struct tb **tb = malloc((ntb - p->saved) * sizeof(struct tb *));
+	for (size_t i = p->saved; tb && i < ntb; i++)
+		if (is_new(ex->by_code[i]))
+			tb[n++] = ex->by_code[i];
+	for (u32 i = 0; n && i < p->nimages; i++)
+		save_image(ex, &p->image[i], tb, n);
+	free(tb);
+	p->saved = ntb;
 }
 
 void exec_cache_save(struct metic_vm *vm)

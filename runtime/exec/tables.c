@@ -5,26 +5,22 @@
 #include "runtime/base/pages.h"
 #include "runtime/look/look.h"
 
-/* Chains at the start, a page of them; and at most. */
+/* Entries at the start, a page of them; and at most. */
 #define HASH_BITS_MIN 9
-#define HASH_BITS_MAX 20
-/* It grows fourfold when there are as many blocks as chains. */
+#define HASH_BITS_MAX 22
+/* It grows fourfold. */
 #define HASH_BITS_STEP 2
 
 /*
- * Neighbours stay neighbours: a short program touches few pages of the table.
- * Blocks are rarely nearer than 8 bytes; what is far apart is spread.
+ * An entry is a block's address and above it 16 bits of its pc, so that other
+ * blocks need not be looked at; 0: free; GONE: it was in use.
  */
-static struct tb *_Atomic *chain_of(struct tb_hash *h, gva_t pc)
-{
-	gva_t far = pc >> (h->bits + 3);
-	size_t mask = ((size_t)1 << h->bits) - 1;
-	return &h->chain[((pc >> 3) + far * 0x9e3779b9u) & mask];
-}
+#define TAG_SHIFT 48
+#define GONE 1
 
 static size_t hash_bytes(u32 bits)
 {
-	return sizeof(struct tb_hash) + (sizeof(struct tb *) << bits);
+	return sizeof(struct tb_hash) + (sizeof(u64) << bits);
 }
 
 static struct tb_hash *hash_new(u32 bits)
@@ -56,7 +52,8 @@ void tb_hash_reset(struct exec *ex)
 {
 	struct tb_hash *h = atomic_load(&ex->hash);
 	free_older(h);
-	memset((void *)h->chain, 0, sizeof(struct tb *) << h->bits);
+	memset((void *)h->entry, 0, sizeof(u64) << h->bits);
+	h->used = 0;
 }
 
 void tb_hash_free(struct exec *ex)
@@ -68,43 +65,84 @@ void tb_hash_free(struct exec *ex)
 	pages_free(h, hash_bytes(h->bits));
 }
 
-static void push(struct tb_hash *h, struct tb *tb)
+static u64 tag_of(gva_t pc)
 {
-	struct tb *_Atomic *head = chain_of(h, tb->pc);
-	atomic_store_explicit(
-	    &tb->next, atomic_load(head), memory_order_release);
-	atomic_store_explicit(head, tb, memory_order_release);
+	return (pc >> 1 ^ pc >> 17) << TAG_SHIFT;
+}
+
+static struct tb *block_of(u64 entry)
+{
+	u64 at = entry << (64 - TAG_SHIFT) >> (64 - TAG_SHIFT);
+	return at == GONE ? NULL : (struct tb *)(uintptr_t)at;
+}
+
+static u64 entry_for(const struct tb *tb)
+{
+	return tb ? tag_of(tb->pc) | (u64)(uintptr_t)tb : GONE;
 }
 
 /*
- * Chains are turned round as they move, so that of two blocks with one pc the
- * unit stays in front. Who is looking meanwhile follows a block into its new
- * chain, which ends as any other, and may miss what it looks for.
+ * pc's entry with what is there in *tb, or the one that it would get.
+ * Neighbours stay neighbours: a short program touches few pages of the
+ * table. Blocks are rarely nearer than 8 bytes; what is far apart is spread.
  */
-static void grow(struct exec *ex)
+static _Atomic u64 *entry_of(struct tb_hash *h, gva_t pc, struct tb **tb)
 {
-	struct tb_hash *old = atomic_load(&ex->hash);
-	if (old->bits >= HASH_BITS_MAX)
-		return;
-	struct tb_hash *h = hash_new(old->bits + HASH_BITS_STEP);
+	gva_t far = pc >> (h->bits + 3);
+	size_t mask = ((size_t)1 << h->bits) - 1;
+	size_t i = (pc >> 3) + far * 0x9e3779b9u;
+	u64 tag = tag_of(pc) >> TAG_SHIFT;
+	_Atomic u64 *gone = NULL;
+	for (;; i++) {
+		_Atomic u64 *e = &h->entry[i & mask];
+		u64 is = atomic_load_explicit(e, memory_order_acquire);
+		if (!is) {
+			*tb = NULL;
+			return gone ? gone : e;
+		}
+		if (is == GONE && !gone)
+			gone = e;
+		if (is == GONE || is >> TAG_SHIFT != tag)
+			continue;
+		*tb = block_of(is);
+		if ((*tb)->pc == pc)
+			return e;
+	}
+}
+
+/* Of two blocks with one pc the one that came last, a unit, is in front. */
+static void push(struct tb_hash *h, struct tb *tb)
+{
+	struct tb *was;
+	_Atomic u64 *e = entry_of(h, tb->pc, &was);
+	h->used += !*e;
+	atomic_store(&tb->next, was);
+	atomic_store(e, entry_for(tb));
+}
+
+/*
+ * Room for one more. Whoever is looking in the old table meanwhile misses
+ * what is new.
+ */
+static int make_room(struct exec *ex)
+{
+	struct tb_hash *old = atomic_load(&ex->hash), *h = NULL;
+	if (old->used < ((size_t)1 << old->bits) / 3 * 2)
+		return 0;
+	if (old->bits < HASH_BITS_MAX)
+		h = hash_new(old->bits + HASH_BITS_STEP);
 	if (!h)
-		return;
+		return -ENOMEM;
 	for (size_t i = 0; i < (size_t)1 << old->bits; i++) {
-		struct tb *back = NULL, *tb = atomic_load(&old->chain[i]);
-		while (tb) {
-			struct tb *next = atomic_load(&tb->next);
-			atomic_store(&tb->next, back);
-			back = tb;
-			tb = next;
-		}
-		while (back) {
-			struct tb *next = atomic_load(&back->next);
-			push(h, back);
-			back = next;
-		}
+		struct tb *was, *tb = block_of(atomic_load(&old->entry[i]));
+		if (!tb)
+			continue;
+		atomic_store(entry_of(h, tb->pc, &was), entry_for(tb));
+		h->used++;
 	}
 	h->older = old;
 	atomic_store(&ex->hash, h);
+	return 0;
 }
 
 static size_t hash_page(u64 number)
@@ -138,19 +176,16 @@ static void jt_remove(const struct exec *ex, i64 *e, i64 value)
 
 struct tb *tb_find(const struct exec *ex, gva_t pc)
 {
-	struct tb_hash *h =
-	    atomic_load_explicit(&ex->hash, memory_order_acquire);
-	struct tb *tb =
-	    atomic_load_explicit(chain_of(h, pc), memory_order_acquire);
-	while (tb && tb->pc != pc)
-		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
+	struct tb *tb;
+	entry_of(
+	    atomic_load_explicit(&ex->hash, memory_order_acquire), pc, &tb);
 	return tb;
 }
 
 struct tb *tb_find_block(const struct exec *ex, gva_t pc)
 {
 	struct tb *tb = tb_find(ex, pc);
-	while (tb && (tb->pc != pc || tb->unit))
+	while (tb && tb->unit)
 		tb = atomic_load_explicit(&tb->next, memory_order_acquire);
 	return tb;
 }
@@ -241,15 +276,14 @@ static void enter(struct exec *ex, struct tb *tb)
 		atomic_fetch_add(&ex->ntb, 1);
 		look_tb(ex, tb);
 	}
-	struct tb_hash *h = atomic_load(&ex->hash);
-	if (ex->ntb >> h->bits)
-		grow(ex);
 	push(atomic_load(&ex->hash), tb);
 }
 
 int tb_insert(struct exec *ex, struct tb *tb)
 {
-	int err = watch(ex, tb);
+	int err = make_room(ex);
+	if (!err)
+		err = watch(ex, tb);
 	if (!err)
 		enter(ex, tb);
 	return err;
@@ -337,11 +371,16 @@ void tb_kill(struct exec *ex, struct tb *tb)
 	if (tb->owner)
 		tb_kill(ex, tb->owner);
 	atomic_store(&tb->dead, true);
-	struct tb *_Atomic *at = chain_of(atomic_load(&ex->hash), tb->pc);
-	while (*at && *at != tb)
-		at = &(*at)->next;
-	if (*at)
-		atomic_store(at, atomic_load(&tb->next));
+	struct tb *at;
+	_Atomic u64 *e = entry_of(atomic_load(&ex->hash), tb->pc, &at);
+	if (at == tb) {
+		atomic_store(e, entry_for(tb->next));
+	} else {
+		while (at && at->next != tb)
+			at = at->next;
+		if (at)
+			atomic_store(&at->next, atomic_load(&tb->next));
+	}
 	if (tb->code) {
 		jt_remove(ex, jt_entry(ex, tb->pc), jt_value(ex, tb));
 		unlink_incoming(ex, tb);

@@ -81,16 +81,11 @@ static u64 entry_for(const struct tb *tb)
 	return tb ? tag_of(tb->pc) | (u64)(uintptr_t)tb : GONE;
 }
 
-/*
- * pc's entry with what is there in *tb, or the one that it would get.
- * Neighbours stay neighbours: a short program touches few pages of the
- * table. Blocks are rarely nearer than 8 bytes; what is far apart is spread.
- */
+/* pc's entry with what is there in *tb, or the one that it would get. */
 static _Atomic u64 *entry_of(struct tb_hash *h, gva_t pc, struct tb **tb)
 {
-	gva_t far = pc >> (h->bits + 3);
 	size_t mask = ((size_t)1 << h->bits) - 1;
-	size_t i = (pc >> 3) + far * 0x9e3779b9u;
+	size_t i = pc * 0x9e3779b97f4a7c15u >> (64 - h->bits);
 	u64 tag = tag_of(pc) >> TAG_SHIFT;
 	_Atomic u64 *gone = NULL;
 	for (;; i++) {

@@ -73,6 +73,9 @@ static inline struct mem mem_index(
 	return (struct mem){ (u8)base, (u8)index, (u8)shift, disp };
 }
 
+/* Immediate byte of ROUNDSS and ROUNDSD; QUIET: inexact is not raised. */
+enum { ROUND_DOWN = 1, ROUND_UP, ROUND_TRUNC, ROUND_QUIET = 8 };
+
 /*
  * An opcode: its byte, its map and its mandatory prefix. Bits 0..7 the
  * byte, 8..9 the map (0F, 0F38, 0F3A), 10..11 the prefix.

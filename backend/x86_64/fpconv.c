@@ -131,10 +131,9 @@ static void emit_from_int(struct cc *c, ir_ref ref)
 	struct cold *x = NULL, *big = NULL;
 	struct opnd op[3];
 
-	if (!exact && fp_needs_reference(c, ref)) {
-		emit_reference(c, ref);
-		return;
-	}
+	/* floor and its like: what is exact is so in every mode */
+	bool is_static = !exact && i->aux != RM_DYN && i->aux != RM_RNE;
+
 	unsigned one = single ? ones(c) : NOREG;
 	op[0] = opnd_reg(use_reg(c, i->a));
 	unsigned r = op[0].reg;
@@ -144,8 +143,20 @@ static void emit_from_int(struct cc *c, ir_ref ref)
 	}
 	consume(c, i->a);
 	unsigned d = dest(c, ref, NOREG);
-	if (!exact)
+	if (is_static) {
+		unsigned t = alloc(c, false);
+		x = cold_reference(c, ref, op, 1, d);
+		if (w == 4)
+			asm_rr(&c->a, OP_MOVSXD, 8, t, r);
+		else
+			asm_mov_rr(&c->a, 8, t, r);
+		asm_shift_ri(&c->a, SH_SAR, 8, t, single ? 24 : 53);
+		asm_alu_ri(&c->a, ALU_ADD, 8, t, 1);
+		asm_alu_ri(&c->a, ALU_CMP, 8, t, 1);
+		cold_jcc(c, x, CC_A);
+	} else if (!exact) {
 		x = fp_mode(c, ref, op, 1, d);
+	}
 	if (is_u64) { /* the sign bit set: too large for the host's */
 		big = cold_reference(c, ref, op, 1, d);
 		asm_rr(&c->a, OP_TEST, 8, r, r);
@@ -293,28 +304,50 @@ static void cold_inexact(struct cc *c, struct cold *x)
 	asm_jmp_to(&c->a, x->back);
 }
 
+static void round_to(struct cc *c, u8 ty, unsigned d, unsigned s, u8 how)
+{
+	u32 op = ty == IR_F32 ? OP_ROUNDSS : OP_ROUNDSD;
+
+	if (c->f.avx)
+		asm_vex_rr(&c->a, op, 4, d, s, s);
+	else
+		asm_rr(&c->a, op, 4, d, s);
+	asm_u8(&c->a, how);
+}
+
+/* f is s without its fraction: one away from zero if that was a half. */
+static void round_half_away(struct cc *c, u8 ty, unsigned f, struct opnd s)
+{
+	unsigned g = alloc(c, true);
+
+	fp_op3(c, OP_SUBSD, ty, g, s.reg, opnd_reg(f));
+	fp_op3(c, OP_ADDSD, ty, g, g, opnd_reg(g));
+	round_to(c, ty, g, g, ROUND_TRUNC | ROUND_QUIET);
+	fp_op3(c, OP_ADDSD, ty, f, f, opnd_reg(g));
+}
+
 /*
- * Round down or up, as floor and ceil do, whatever the guest's mode is. What
- * is too large for an i32 may have a fraction, and is not inexact.
+ * Round in a way that is no mode of the guest's, usually: floor, ceil, round.
+ * What is too large for an i32 may have a fraction, and is not inexact.
  */
 static void to_int_static(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
 	u8 ty = c->insn[i->a].type;
-	u32 round = ty == IR_F32 ? OP_ROUNDSS : OP_ROUNDSD;
 	bool narrow = i->op == IR_F_TO_S32;
 	struct opnd s = opnd_reg(use_reg(c, i->a));
 	struct cold *bad, *inexact = NULL;
+	u8 how = i->aux == RM_RDN ? ROUND_DOWN :
+	    i->aux == RM_RUP      ? ROUND_UP :
+				    ROUND_TRUNC;
 
 	consume(c, i->a);
 	unsigned d = dest(c, ref, NOREG), f = alloc(c, true), k = NOREG;
 	if (narrow)
 		k = alloc(c, false);
-	if (c->f.avx)
-		asm_vex_rr(&c->a, round, 4, f, s.reg, s.reg);
-	else
-		asm_rr(&c->a, round, 4, f, s.reg);
-	asm_u8(&c->a, (i->aux == RM_RDN ? 1 : 2) | (narrow ? 8 : 0));
+	round_to(c, ty, f, s.reg, how | (narrow ? ROUND_QUIET : 0));
+	if (i->aux == RM_RMM)
+		round_half_away(c, ty, f, s);
 	bad = cold_new(c, narrow ? cold_narrow : cold_saturate);
 	bad->ref = ref;
 	bad->d = (u8)d;
@@ -350,16 +383,17 @@ static void emit_to_int(struct cc *c, ir_ref ref)
 	struct cold *x = NULL, *bad;
 	struct opnd op[3];
 
-	if (fp_needs_reference(c, ref)) {
-		emit_reference(c, ref);
-		return;
-	}
 	if (is_signed && truncates && c->s.flags_set) {
 		to_int_quietly(c, ref);
 		return;
 	}
-	if (is_signed && c->f.sse41 && (i->aux == RM_RDN || i->aux == RM_RUP)) {
+	if (is_signed && c->f.sse41 &&
+	    (i->aux == RM_RDN || i->aux == RM_RUP || i->aux == RM_RMM)) {
 		to_int_static(c, ref);
+		return;
+	}
+	if (fp_needs_reference(c, ref)) {
+		emit_reference(c, ref);
 		return;
 	}
 	op[0] = opnd_reg(use_reg(c, i->a));

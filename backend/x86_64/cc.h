@@ -259,6 +259,7 @@ void emit_fence(struct cc *c, ir_ref ref);
 /* fp.c, fpconv.c */
 void emit_fp(struct cc *c, ir_ref ref);
 void emit_fp_arith(struct cc *c, ir_ref ref);
+void emit_class(struct cc *c, ir_ref ref);
 void emit_fp_convert(struct cc *c, ir_ref ref);
 void emit_fp_state(struct cc *c, ir_ref ref);
 struct cond emit_fp_compare(struct cc *c, ir_ref ref);

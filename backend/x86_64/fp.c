@@ -569,6 +569,6 @@ void emit_fp(struct cc *c, ir_ref ref)
 		define_alias(c, ref, i->a);
 		consume(c, i->a);
 		break;
-	default: emit_reference(c, ref); break; /* FCLASS */
+	default: emit_class(c, ref); break;
 	}
 }

@@ -121,6 +121,26 @@ static void cvtsi(
 }
 
 /* Integer to float. */
+/*
+ * Half of it, with the lowest bit kept as a sticky one below those that count,
+ * rounds as the whole does, and twice that is exact.
+ */
+static void cold_large_u64(struct cc *c, struct cold *x)
+{
+	u8 ty = c->insn[x->ref].type;
+	unsigned v = x->op[0].reg;
+
+	asm_mov_rr(&c->a, 8, x->t, v);
+	asm_alu_ri(&c->a, ALU_AND, 8, x->t, 1);
+	asm_store(&c->a, 8, mem_vcpu(ABI_TMP_OFF(0)), x->t);
+	asm_mov_rr(&c->a, 8, x->t, v);
+	asm_shift_ri(&c->a, SH_SHR, 8, x->t, 1);
+	asm_alu_rm(&c->a, ALU_OR, 8, x->t, mem_vcpu(ABI_TMP_OFF(0)));
+	cvtsi(c, ty, 8, x->d, x->op[1].reg, x->t);
+	fp_op3(c, OP_ADDSD, ty, x->d, x->d, opnd_reg(x->d));
+	asm_jmp_to(&c->a, x->back);
+}
+
 static void emit_from_int(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
@@ -142,9 +162,10 @@ static void emit_from_int(struct cc *c, ir_ref ref)
 		asm_mov_rr(&c->a, 4, r, op[0].reg);
 	}
 	consume(c, i->a);
-	unsigned d = dest(c, ref, NOREG);
+	unsigned d = dest(c, ref, NOREG), t = NOREG;
+	if (is_static || is_u64)
+		t = alloc(c, false);
 	if (is_static) {
-		unsigned t = alloc(c, false);
 		x = cold_reference(c, ref, op, 1, d);
 		if (w == 4)
 			asm_rr(&c->a, OP_MOVSXD, 8, t, r);
@@ -158,7 +179,15 @@ static void emit_from_int(struct cc *c, ir_ref ref)
 		x = fp_mode(c, ref, op, 1, d);
 	}
 	if (is_u64) { /* the sign bit set: too large for the host's */
-		big = cold_reference(c, ref, op, 1, d);
+		big = is_static ? cold_reference(c, ref, op, 1, d) :
+				  cold_new(c, cold_large_u64);
+		big->ref = ref;
+		big->d = (u8)d;
+		if (!is_static) {
+			big->t = (u8)t;
+			big->op[0] = opnd_reg(r);
+			big->op[1] = opnd_reg(one);
+		}
 		asm_rr(&c->a, OP_TEST, 8, r, r);
 		cold_jcc(c, big, CC_S);
 	}
@@ -425,6 +454,51 @@ static void emit_to_int(struct cc *c, ir_ref ref)
 		cold_back(c, x);
 	/* An u32 above 2^31 is zero-extended; the reference's result, too. */
 	define(c, ref, d, w == 4 || i->op == IR_F_TO_U32 ? FACT_ZX : 0);
+}
+
+/* Zero; the rest is the reference's. d: the bits; t is scratch. */
+static void cold_class(struct cc *c, struct cold *x)
+{
+	const struct ir_insn *i = &c->insn[x->ref];
+	unsigned w = width_of(c->insn[i->a].type);
+
+	asm_mov_rr(&c->a, w, x->t, x->d);
+	asm_alu_rr(&c->a, ALU_ADD, w, x->t, x->t);
+	cold_from(c, x->next, asm_jcc(&c->a, CC_NE));
+	asm_shift_ri(&c->a, SH_SAR, w, x->d, 8 * w - 1);
+	asm_alu_ri(&c->a, ALU_AND, w, x->d, 8 - 16);
+	asm_alu_ri(&c->a, ALU_ADD, w, x->d, 16);
+	asm_jmp_to(&c->a, x->back);
+}
+
+/* Normal numbers here: 2 or, without the sign, 64. */
+void emit_class(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref];
+	unsigned w = width_of(c->insn[i->a].type);
+	struct opnd op[3];
+
+	op[0] = opnd_reg(use_reg(c, i->a));
+	consume(c, i->a);
+	unsigned d = dest(c, ref, NOREG), t = alloc(c, false);
+	struct cold *x = cold_new(c, cold_class);
+	struct cold *other = cold_reference(c, ref, op, 1, d); /* its next */
+	x->ref = ref;
+	x->d = (u8)d;
+	x->t = (u8)t;
+	movd_from(c, w, d, op[0].reg);
+	asm_mov_rr(&c->a, w, t, d);
+	asm_alu_rr(&c->a, ALU_ADD, w, t, t);
+	asm_shift_ri(&c->a, SH_SHR, w, t, w == 8 ? 53 : 24);
+	asm_alu_ri(&c->a, ALU_SUB, 4, t, 1);
+	asm_alu_ri(&c->a, ALU_CMP, 4, t, w == 8 ? 2045 : 253);
+	cold_jcc(c, x, CC_A);
+	asm_shift_ri(&c->a, SH_SAR, w, d, 8 * w - 1);
+	asm_alu_ri(&c->a, ALU_AND, w, d, 2 - 64);
+	asm_alu_ri(&c->a, ALU_ADD, w, d, 64);
+	cold_back(c, x);
+	cold_back(c, other);
+	define(c, ref, d, FACT_ZX | FACT_SX);
 }
 
 void emit_fp_convert(struct cc *c, ir_ref ref)

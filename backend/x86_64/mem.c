@@ -275,9 +275,73 @@ void emit_memory(struct cc *c, ir_ref ref)
 	}
 }
 
+static bool is_locked(u8 op)
+{
+	return op >= IR_AMO_SWAP && op <= IR_CAS;
+}
+
+/* The block that leads to the one which starts at `first`, or NULL. */
+static const struct ir_block *before(const struct cc *c, ir_ref first)
+{
+	const struct ir_region *r = c->r;
+
+	for (u32 b = 0; b < r->nblocks; b++) {
+		const struct ir_insn *end =
+		    &c->insn[r->block[b].first + r->block[b].n - 1];
+		if (((end->op == IR_GOTO || end->op == IR_BR) &&
+			r->block[end->b].first == first) ||
+		    (end->op == IR_BR && r->block[end->c].first == first))
+			return &r->block[b];
+	}
+	return NULL;
+}
+
+static ir_ref start_of(const struct cc *c, ir_ref ref)
+{
+	ir_ref first = 0;
+
+	for (u32 b = 0; b < c->r->nblocks; b++)
+		if (c->r->block[b].first <= ref)
+			first = MAX(first, c->r->block[b].first);
+	return first;
+}
+
+/*
+ * All that is missing on x86 is that stores before are seen before loads
+ * behind: not if there has been no store since the last time, nor if an
+ * instruction that locks comes before a load.
+ */
+static bool fence_needed(const struct cc *c, ir_ref ref)
+{
+	ir_ref first = start_of(c, ref);
+
+	for (ir_ref k = ref + 1;; k++) {
+		u8 op = c->insn[k].op;
+		if (is_locked(op))
+			return false;
+		if (op == IR_LOAD || op == IR_HELPER || ir_ends_block(op))
+			break;
+	}
+	for (ir_ref k = ref;;) {
+		if (k == first) {
+			const struct ir_block *b = before(c, first);
+			if (!b)
+				return true;
+			first = b->first;
+			k = b->first + b->n;
+			continue;
+		}
+		const struct ir_insn *i = &c->insn[--k];
+		if (is_locked(i->op) || (i->op == IR_FENCE && i->aux))
+			return false;
+		if (i->op == IR_STORE || i->op == IR_HELPER)
+			return true;
+	}
+}
+
 void emit_fence(struct cc *c, ir_ref ref)
 {
-	if (!c->insn[ref].aux)
+	if (!c->insn[ref].aux || !fence_needed(c, ref))
 		return;
 	/* Any locked instruction is a full fence, and faster than mfence. */
 	asm_lock(&c->a);

@@ -315,6 +315,21 @@ static void lookup(struct cc *c, ir_ref pc)
 	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 }
 
+static void cold_lookup_rax(struct cc *c, struct cold *x)
+{
+	(void)x;
+	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
+}
+
+/* A mode that the host lacks, set here: the runtime goes on at rax. */
+static void check_mode(struct cc *c)
+{
+	if (!c->s.frm_set)
+		return;
+	asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(frm)), RM_RUP);
+	cold_jcc(c, cold_new(c, cold_lookup_rax), CC_A);
+}
+
 int emit_end(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
@@ -329,15 +344,17 @@ int emit_end(struct cc *c, ir_ref ref)
 		return -1;
 	default: break;
 	}
-	if (c->cg->opts.no_links || c->s.frm_set) {
+	if (c->cg->opts.no_links || (c->s.frm_set && i->op == IR_CALL)) {
 		lookup(c, i->a);
 	} else if (i->op == IR_CALL) {
 		emit_call(c, i);
 	} else if (i->op == IR_RET) {
 		use_in(c, i->a, RAX);
+		check_mode(c);
 		asm_ret(&c->a);
 	} else {
 		use_in(c, i->a, RAX);
+		check_mode(c);
 		probe(c, cold_miss);
 		asm_jmp_r(&c->a, RCX);
 	}

@@ -100,6 +100,37 @@ static void sb_lr(int who, int i)
 	(who ? r1 : r0)[i] = lr_aqrl(&other[i]);
 }
 
+/* Fences beside fences and beside what orders as much: one must remain. */
+static void sb_fences(int who, int i)
+{
+	volatile int *mine = who ? Y : X, *other = who ? X : Y;
+	FENCE(rw, rw);
+	mine[i] = 1;
+	FENCE(rw, rw);
+	FENCE(rw, rw);
+	(who ? r1 : r0)[i] = other[i];
+}
+
+static void sb_fence_swap(int who, int i)
+{
+	volatile int *mine = who ? Y : X, *other = who ? X : Y;
+	volatile int own;
+	mine[i] = 1;
+	FENCE(rw, rw);
+	swap_aqrl(&own, i);
+	(who ? r1 : r0)[i] = other[i];
+}
+
+static void sb_swap_fence(int who, int i)
+{
+	volatile int *mine = who ? Y : X, *other = who ? X : Y;
+	volatile int own;
+	mine[i] = 1;
+	swap_aqrl(&own, i);
+	FENCE(rw, rw);
+	(who ? r1 : r0)[i] = other[i];
+}
+
 static void mp(int who, int i)
 {
 	if (who == 0) {
@@ -138,9 +169,10 @@ static void iriw(int who, int i)
 
 static void test_litmus(void)
 {
-	static const litmus sb[] = { sb_fence, sb_swap, sb_lr };
+	static const litmus sb[] = { sb_fence, sb_swap, sb_lr, sb_fences,
+		sb_fence_swap, sb_swap_fence };
 	for (int k = 0; k < ROUNDS; k++) {
-		for (int f = 0; f < 3; f++) {
+		for (size_t f = 0; f < sizeof(sb) / sizeof(sb[0]); f++) {
 			run(sb[f], 2);
 			for (int i = 0; i < N; i++)
 				CHECK(r0[i] || r1[i]);

@@ -238,7 +238,7 @@ class Bench:
         while len(processes(self.jitd)) < 2 and time.time() < end:
             time.sleep(0.01)
         there = processes(self.jitd)
-        if stop:
+        if stop and there:
             os.kill(max(there), signal.SIGSTOP)
         p.kill()
         p.wait()

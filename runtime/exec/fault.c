@@ -79,7 +79,7 @@ bool fault_handle(int sig, siginfo_t *si, void *uc)
 			v->abi.fault_addr = addr - v->vm->mem_base;
 			v->guard_arg = memory_arg(sig, si);
 		}
-		siglongjmp(v->guard, 1);
+		guard_jump(v->guard);
 	}
 	return false;
 }

@@ -30,11 +30,11 @@ bool fault_handle(int sig, siginfo_t *si, void *uc);
 /*
  * FAULT_GUARD(v) { may fault } else { did }; used as
  *	if (fault_guard(v)) { ...; fault_unguard(v); } else { faulted }
- * Code between must not hold locks. A macro, because sigsetjmp must be
- * called in the frame that stays.
+ * Code between must not hold locks. A macro, because it must be in the frame
+ * that stays.
  */
 #define fault_guard(v) \
-	(sigsetjmp((v)->guard, 0) == 0 ? ((v)->guarded = true) : false)
+	(guard_set((v)->guard) == 0 ? ((v)->guarded = true) : false)
 static inline void fault_unguard(struct vcpu *v)
 {
 	v->guarded = false;

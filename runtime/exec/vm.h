@@ -10,11 +10,11 @@
 #define RUNTIME_VM_H
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "runtime/base/lock.h"
+#include "runtime/exec/guard.h"
 #include "runtime/mem/map.h"
 #include "translator/backend.h"
 #include "translator/passes.h"
@@ -130,7 +130,7 @@ struct vcpu {
 	u64 *values; /* interpreter's SSA values */
 	/* Fault guard, see exec/fault.h. */
 	volatile bool guarded;
-	sigjmp_buf guard;
+	guard_buf guard;
 	u64 guard_arg; /* what the guard caught: EXIT_MEMORY's arg */
 	void *sigstack;
 	stack_t prev_sigstack;

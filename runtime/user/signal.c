@@ -10,10 +10,10 @@
  *   - SIGSEGV, SIGBUS and SIGNAL_KICK are never blocked on the host: metic
  *     lives by them. Sent by kill while the guest blocks them, they wait in
  *     signal_held.c;
- *   - a handler's mask reaches the host with the next system call, if all
- *     that it adds are standard signals with handlers: most handlers make
- *     none, and return to the old mask. One that comes meanwhile is given
- *     back to the kernel, and the mask is set then.
+ *   - a handler's mask, or that of sigprocmask, reaches the host with the
+ *     next other system call, if all that it adds are standard signals with
+ *     handlers: mostly there is none before the old mask is back. One that
+ *     comes meanwhile is given back to the kernel, and the mask is set then.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -85,16 +85,6 @@ u64 signal_host_close(void)
 	return old;
 }
 
-void signal_set_mask(struct linux_task *t, u64 mask)
-{
-	t->sigmask = mask & ~UNBLOCKABLE;
-	/* SIGSEGV and SIGBUS go before all others: not opened yet */
-	if (held_look(t) && !(held_set(t) & SIGNAL_BIT(SIGNAL_KICK)))
-		return;
-	signal_sync_mask(t);
-	signal_put_back(t);
-}
-
 /*
  * The kernel lets only a process's first thread send what looks like its own
  * or kill's: from the others it goes under a code that is nobody's.
@@ -129,6 +119,31 @@ void signal_put_back(struct linux_task *t)
 	siginfo_t si = t->pending_info;
 	t->pending = 0;
 	signal_requeue(t, &si);
+}
+
+/*
+ * The host's mask, which was `before` but for a delivery, becomes the guest's,
+ * or stays (or becomes again) what it was, see above.
+ */
+static void open_mask(struct linux_task *t, u64 before)
+{
+	u64 want = signal_host_mask(t->sigmask);
+	before = signal_host_mask(before);
+	if (!(before & ~want) &&
+	    !(want & ~before & ~atomic_load(&t->p->handled)))
+		want = before;
+	if (t->host_mask != want)
+		signal_host_set(want);
+	signal_put_back(t);
+}
+
+void signal_set_mask(struct linux_task *t, u64 mask)
+{
+	t->sigmask = mask & ~UNBLOCKABLE;
+	/* SIGSEGV and SIGBUS go before all others: not opened yet */
+	if (held_look(t) && !(held_set(t) & SIGNAL_BIT(SIGNAL_KICK)))
+		return;
+	open_mask(t, t->host_mask);
 }
 
 /* A system call that has not begun, or is to be restarted, returns. */
@@ -442,22 +457,6 @@ static struct linux_sigaction take_action(struct linux_process *p, int sig)
 	}
 	pthread_mutex_unlock(&p->sig_lock);
 	return act;
-}
-
-/*
- * After a delivery: the host's mask becomes the guest's, or stays (or becomes
- * again) what it was before it, see above.
- */
-static void open_mask(struct linux_task *t, u64 before)
-{
-	u64 want = signal_host_mask(t->sigmask);
-	before = signal_host_mask(before);
-	if (!(before & ~want) &&
-	    !(want & ~before & ~atomic_load(&t->p->handled)))
-		want = before;
-	if (t->host_mask != want)
-		signal_host_set(want);
-	signal_put_back(t);
 }
 
 void signal_force(struct linux_task *t, const siginfo_t *info)

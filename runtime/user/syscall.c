@@ -171,8 +171,9 @@ i64 syscall_dispatch(struct linux_task *t, u64 nr, const u64 a[6])
 		row = nr < TABLE_SIZE ? &generic_table[nr] : NULL;
 	else
 		row = abi->syscall(nr);
-	/* A handler's mask counts from now on, see signal.c. */
-	if (!row || row->fn != sys_rt_sigreturn)
+	/* The mask counts from now on, see signal.c. */
+	if (!row ||
+	    (row->fn != sys_rt_sigreturn && row->fn != sys_rt_sigprocmask))
 		signal_sync_mask(t);
 	if (unlikely(t->p->strace_fd >= 0 || t->seccomp))
 		return watched(t, row, nr, a);

@@ -312,6 +312,72 @@ static void test_loop(void)
 	CHECK(count >= 50 && x == 1.0);
 }
 
+static void spin_us(long us)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	long end = t.tv_sec * 1000000 + t.tv_nsec / 1000 + us;
+	while (t.tv_sec * 1000000 + t.tv_nsec / 1000 < end)
+		clock_gettime(CLOCK_MONOTONIC, &t);
+}
+
+static volatile int in_main, in_other, other_done;
+static pthread_t main_thread;
+
+static void on_where(int sig)
+{
+	on_signal(sig);
+	if (pthread_equal(pthread_self(), main_thread))
+		in_main++;
+	else
+		in_other++;
+}
+
+static void *open_thread(void *arg)
+{
+	while (!other_done)
+		spin_us(100);
+	return arg;
+}
+
+/*
+ * A mask counts also for a thread that makes no other system call: what is
+ * blocked waits, or goes to a thread that does not block it.
+ */
+static void test_masked_loop(void)
+{
+	struct itimerval it = { { 0, 500 }, { 0, 500 } };
+	sigset_t set, old;
+	pthread_t th;
+
+	main_thread = pthread_self();
+	install(SIGALRM, on_where, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	setitimer(ITIMER_REAL, &it, NULL);
+	for (int i = 0; i < 30; i++) {
+		sigprocmask(SIG_BLOCK, &set, &old);
+		int c = count;
+		spin_us(1500);
+		CHECK(count == c);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		CHECK(count > c);
+	}
+	in_other = 0;
+	CHECK(pthread_create(&th, NULL, open_thread, NULL) == 0);
+	for (int i = 0; i < 30; i++) {
+		sigprocmask(SIG_BLOCK, &set, &old);
+		int m = in_main;
+		spin_us(1500);
+		CHECK(in_main == m);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+	}
+	CHECK(in_other > 0);
+	other_done = 1;
+	CHECK(pthread_join(th, NULL) == 0);
+	alarm_off();
+}
+
 static volatile int sender_done;
 
 /* Until it is told: signals merge while the receiver does not run. */
@@ -415,6 +481,7 @@ int main(void)
 	test_nested();
 	test_jump();
 	test_loop();
+	test_masked_loop();
 	test_race();
 	test_child();
 	test_timer();

@@ -96,6 +96,30 @@ static struct cold *check_divisor(
 	return x;
 }
 
+#define SAME_DIVISION 40 /* so many instructions on, the other half may come */
+
+/* What else the division of `ref` is wanted for: its other half, or IR_NONE. */
+static ir_ref other_half(const struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *i = &c->insn[ref], *j;
+	static const u8 other[] = {
+		[IR_DIVS] = IR_REMS,
+		[IR_DIVU] = IR_REMU,
+		[IR_REMS] = IR_DIVS,
+		[IR_REMU] = IR_DIVU,
+	};
+
+	for (ir_ref r = ref + 1; r <= ref + SAME_DIVISION; r++) {
+		j = &c->insn[r];
+		if (ir_ends_block(j->op))
+			break;
+		if (j->op == other[i->op] && j->type == i->type &&
+		    j->a == i->a && j->b == i->b && !c->info[r].dead)
+			return r;
+	}
+	return IR_NONE;
+}
+
 void emit_div(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
@@ -105,6 +129,11 @@ void emit_div(struct cc *c, ir_ref ref)
 	struct cold *x = NULL;
 	i64 k = 0;
 
+	if (c->s.val[ref].kind != VAL_UNSET) { /* done with its other half */
+		consume(c, i->a);
+		consume(c, i->b);
+		return;
+	}
 	claim(c, RDX);
 	use_in(c, i->a, RAX);
 	bool safe = value_const(c, i->b, &k) && k != 0 && k != -1;
@@ -122,5 +151,8 @@ void emit_div(struct cc *c, ir_ref ref)
 		x->op[0] = opnd_reg(b);
 		cold_back(c, x);
 	}
+	ir_ref other = other_half(c, ref);
 	define(c, ref, rem ? RDX : RAX, w == 4 ? FACT_ZX : 0);
+	if (other != IR_NONE)
+		define(c, other, rem ? RAX : RDX, w == 4 ? FACT_ZX : 0);
 }

@@ -20,6 +20,7 @@ struct gen {
 struct pool {
 	ir_ref v[IR_NTYPES][32];
 	u32 n[IR_NTYPES];
+	ir_ref division; /* the latest, or IR_NONE */
 };
 
 static u32 below(struct gen *x, u32 n)
@@ -189,9 +190,29 @@ static u8 draw_op(struct gen *x)
 	}
 }
 
+static bool divides(u8 op)
+{
+	return op == IR_DIVS || op == IR_DIVU || op == IR_REMS || op == IR_REMU;
+}
+
+/* One by the operands of the one before: mostly its other half. */
+static ir_ref divide_again(struct gen *x, struct pool *p)
+{
+	static const u8 ops[] = { IR_DIVS, IR_DIVU, IR_REMS, IR_REMU };
+	struct ir_insn i = x->r->insn[p->division];
+
+	i.op = ops[below(x, 4)];
+	ir_ref v = ir_emit(x->r, i);
+	keep(p, i.type, v);
+	return v;
+}
+
 static ir_ref pure(struct gen *x, struct pool *p)
 {
 	u8 op = draw_op(x), ty, a;
+
+	if (divides(op) && p->division != IR_NONE && below(x, 2))
+		return divide_again(x, p);
 	const char *args = ir_opinfo[op].args;
 	struct ir_insn i = { .op = op };
 	ir_ref *o[3] = { &i.a, &i.b, &i.c };
@@ -210,6 +231,8 @@ static ir_ref pure(struct gen *x, struct pool *p)
 		i.aux = some_rm(x);
 	ir_ref v = ir_emit(x->r, i);
 	keep(p, ty, v);
+	if (divides(op))
+		p->division = v;
 	return v;
 }
 

@@ -13,6 +13,7 @@
 #include "backend/x86_64/loader.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 void loader_bad(struct loader *l, const char *why)
 {
@@ -213,15 +214,32 @@ static void relocate(struct loader *l, size_t to, u64 len, const Elf64_Rela *r)
 	memcpy(l->a.base + p, &v, width);
 }
 
-/* Those of section `of`, which do not overlap: they are in order. */
+static int by_offset(const void *a, const void *b)
+{
+	const Elf64_Rela *p = a, *q = b;
+
+	return (p->r_offset > q->r_offset) - (p->r_offset < q->r_offset);
+}
+
+/* Those of section `of`, which do not overlap. GCC has them in some order. */
 static void relocate_section(struct loader *l, unsigned of, unsigned i)
 {
-	u64 n, done = 0;
-	const Elf64_Rela *r = loader_section(l, i, &n);
+	u64 size, done = 0;
+	const Elf64_Rela *table = loader_section(l, i, &size);
+	size_t n = size / sizeof(*table);
 
-	for (u64 k = 0; r && k < n / sizeof(*r) && !l->bad; k++) {
+	if (!table || !n)
+		return;
+	Elf64_Rela *r = arena_new(l->uc->arena, Elf64_Rela, n);
+	if (!r) {
+		loader_bad(l, "out of memory");
+		return;
+	}
+	memcpy(r, table, n * sizeof(*r));
+	qsort(r, n, sizeof(*r), by_offset);
+	for (size_t k = 0; k < n && !l->bad; k++) {
 		if (r[k].r_offset < done)
-			loader_bad(l, "relocations out of order");
+			loader_bad(l, "relocations overlap");
 		else
 			relocate(l, l->at[of], l->sh[of].sh_size, &r[k]);
 		done = r[k].r_offset +

@@ -206,8 +206,10 @@ void tier_sample(struct vcpu *v)
 		if ((u64)(uintptr_t)frame >= v->abi.call_base)
 			return;
 		const struct tb *tb = tb_by_code(ex, *frame);
-		if (!tb || tb->unit)
+		if (!tb)
 			return;
+		if (tb->unit) /* or its frame that aligns the stack */
+			continue;
 		consider(v, tb->pc, pc, SAMPLES_CALLER, false);
 	}
 }

@@ -142,7 +142,7 @@ static void handler(int sig, siginfo_t *si, void *ctx)
 	u64 addr = (u64)si->si_addr - (u64)mem, pc = x[0], tp = x[4];
 
 	(void)sig;
-	if (++faults > 100000000)
+	if (++faults > 1000000)
 		abort();
 	x[0] = x[4] = 0; /* tp is where libc is */
 	add(x, 256);

@@ -158,6 +158,8 @@ def emit(k, rnd):
         n = rnd.choice([2, 6, 15])
         callees.append((f"sub_{k}_{c}", loop.some(n, f".Ls{k}_{c}")))
         at = rnd.randint(0, len(body))
+        while at and body[at - 1].endswith("(sp)"):
+            at -= 1  # not between an address and its access
         call = [f"jal ra, sub_{k}_{c}"]
         if rnd.random() < 0.3:
             call = [f"lla ra, sub_{k}_{c}\n\tjalr ra, 0(ra)"]

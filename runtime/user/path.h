@@ -27,6 +27,7 @@ struct path_dir {
 struct path_known {
 	u8 kind;
 	bool follow;
+	bool top_absent; /* its first directory is not in the sysroot */
 	dev_t dev;
 	ino_t ino;
 	char guest[DIR_MAX];

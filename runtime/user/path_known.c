@@ -10,7 +10,8 @@
  *                 than the guest only over a link that is absolute or leads
  *                 out, and then it finds another file;
  *   KNOWN_HOST    found on the host, without a link on the way. One call
- *                 shows that it is not in the sysroot either, links included;
+ *                 shows that it is not in the sysroot either, links included
+ *                 (a cheap one where its first directory is not there);
  *   KNOWN_ABSENT  nowhere: two calls show that, links included;
  *   KNOWN_WALK    the guess was wrong for this very file: not tried again.
  *
@@ -20,6 +21,8 @@
 #include <string.h>
 
 #include "runtime/user/path.h"
+
+#define NOWHERE "/\1" /* nobody has it, and the kernel soon says so */
 
 enum known_kind {
 	KNOWN_NOTHING,
@@ -56,12 +59,27 @@ static bool below(struct linux_task *t, const char *guest, char host[PATH_MAX])
 	return true;
 }
 
+/* Does the sysroot lack the first directory of the path? */
+static bool top_is_absent(struct linux_task *t, const char *guest)
+{
+	char host[PATH_MAX];
+	struct stat st;
+
+	if (!below(t, guest, host))
+		return false;
+	char *top = host + strlen(t->p->cfg.sysroot) + 1;
+	top[strcspn(top, "/")] = 0;
+	return *top && lstat(host, &st) < 0 && errno == ENOENT;
+}
+
 /* Neither in the sysroot nor on a way through links there. */
-static bool not_below(struct linux_task *t, const char *guest)
+static bool not_below(
+    struct linux_task *t, const char *guest, const struct path_known *k)
 {
 	char host[PATH_MAX];
 
 	return path_is_host(guest) ||
+	    (k->top_absent && top_is_absent(t, guest)) ||
 	    (below(t, guest, host) && path_is_absent(host));
 }
 
@@ -78,9 +96,9 @@ enum path_guess path_guess(struct linux_task *t, const char *guest, bool follow,
 		return below(t, guest, host) ? PATH_ASK : PATH_UNKNOWN;
 	case KNOWN_HOST:
 		memcpy(host, guest, strlen(guest) + 1);
-		return not_below(t, guest) ? PATH_ASK : PATH_UNKNOWN;
+		return not_below(t, guest, s) ? PATH_ASK : PATH_UNKNOWN;
 	case KNOWN_ABSENT:
-		return not_below(t, guest) && path_is_absent(guest) ?
+		return not_below(t, guest, s) && path_is_absent(guest) ?
 		    PATH_ABSENT :
 		    PATH_UNKNOWN;
 	default: return PATH_UNKNOWN;
@@ -113,7 +131,7 @@ bool path_recall(
 	int r;
 
 	switch (path_guess(t, guest, follow, host, &k)) {
-	case PATH_ABSENT: memcpy(host, guest, strlen(guest) + 1); return true;
+	case PATH_ABSENT: strcpy(host, NOWHERE); return true;
 	case PATH_ASK:
 		r = follow ? stat(host, &st) : lstat(host, &st);
 		return path_holds(k, r < 0 ? -errno : 0, &st);
@@ -167,6 +185,8 @@ void path_learn(struct linux_task *t, const char *guest, bool follow,
 	else
 		kind = KNOWN_WALK;
 	k->kind = kind;
+	k->top_absent = (kind == KNOWN_HOST || kind == KNOWN_ABSENT) &&
+	    !path_is_host(guest) && top_is_absent(t, guest);
 	k->follow = follow;
 	k->dev = st ? st->st_dev : 0;
 	k->ino = st ? st->st_ino : 0;

@@ -2,6 +2,7 @@
  * sysroot.c - names that change while they are being asked for.
  *
  *   sysroot PREFIX OUTSIDE
+ *   sysroot PREFIX OUTSIDE watch     ask, read a byte, ask again
  *
  * Works below PREFIX: a directory natively, "" for a guest whose sysroot is
  * another such directory. Every name is asked for often enough to be
@@ -208,12 +209,32 @@ static void mounted_over(void)
 	ask_all("unmounted");
 }
 
+/* Somebody makes a directory in the sysroot that was only on the host. */
+static int watch(void)
+{
+	char file[1100], none[1100];
+
+	snprintf(file, sizeof(file), "%s/f", outside);
+	snprintf(none, sizeof(none), "%s/none", outside);
+	for (int i = 0; i < 2; i++) {
+		ask_path("outside/f", file);
+		ask_path("outside/none", none);
+		printf("--- asked\n");
+		fflush(stdout);
+		if (!i)
+			getchar();
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
 	prefix = argv[1];
 	outside = argv[2];
+	if (argc > 3)
+		return watch();
 	for (int child = 0; child < 2; child++) {
 		build();
 		ask_all(child ? "another process" : "this process");

@@ -10,7 +10,7 @@ source=$3
 cross=riscv64-linux-gnu-gcc
 command -v $cross > /dev/null || { echo "SKIPPED: no $cross"; exit 77; }
 
-dir=$(mktemp -d) || exit 99
+dir=$(mktemp -d /var/tmp/sysroot.XXXXXX) || exit 99 # /tmp is always the host's
 trap 'rm -rf "$dir"' EXIT
 cc -O1 -o "$dir/native" "$source" || exit 99
 $cross -O1 -static -o "$dir/guest" "$source" || exit 99
@@ -30,4 +30,28 @@ if grep '^BAD' "$dir/native.out"; then
 	exit 99
 fi
 grep '^no mount' "$dir/native.out" && echo "SKIPPED: the part with mounts"
-diff "$dir/native.out" "$dir/guest.out"
+diff "$dir/native.out" "$dir/guest.out" || exit 1
+
+# What is only on the host until it is in the sysroot, too.
+printf 123 > "$dir/out2/f"
+mkfifo "$dir/go"
+"$metic" run "--tier=$tier" -L "$dir/root2" "$dir/guest" "" "$dir/out2" watch \
+	< "$dir/go" > "$dir/watch.out" 2>&1 &
+exec 3> "$dir/go"
+until grep -q '^--- asked' "$dir/watch.out"; do sleep 0.05; done
+mkdir -p "$dir/root2$dir/out2"
+printf 12345 > "$dir/root2$dir/out2/f"
+printf 1234567 > "$dir/root2$dir/out2/none"
+echo >&3
+wait
+grep -e "^stat " -e ^access "$dir/watch.out" > "$dir/watched"
+diff - "$dir/watched" << 'END'
+stat outside/f: file 3
+access 0, link 0
+stat outside/none: No such file or directory
+access -1, link 0
+stat outside/f: file 5
+access 0, link 0
+stat outside/none: file 7
+access 0, link 0
+END

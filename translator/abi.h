@@ -55,12 +55,13 @@
 #define ABI_JT_NO_PC ((u64)1)
 
 #define ABI_NCOUNTERS 64u
+#define ABI_POLL (~(u32)0) /* above all that VCPU's low half can be */
 
 struct vcpu;
 
 /* The head of struct vcpu, reached by generated code. */
 struct abi_state {
-	u32 poll; /* non-zero: go to service(STOP) at a backward branch */
+	u32 poll; /* ABI_POLL: go to service(STOP) at a backward branch; or 0 */
 	u32 fpu; /* guest MXCSR while outside generated code */
 	const i64 *jt; /* ABI_JT_SIZE entries, see above */
 	u64 pc; /* guest pc while outside generated code */

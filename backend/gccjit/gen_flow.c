@@ -195,9 +195,10 @@ static rval poll(struct gen *g)
 	char text[64];
 	lval asked = gen_local(g, g->type[IR_I1], "poll");
 
-	snprintf(text, sizeof(text), "cmpl $0, %d(%%%%rbp)", ABI_OFF(poll));
+	snprintf(text, sizeof(text), "cmpl %%%%ebp, %d(%%%%rbp)",
+	    ABI_OFF(poll)); /* ABI_POLL is above; one uop with the jump */
 	gcc_jit_extended_asm_add_output_operand(
-	    statement(g, text), NULL, "=@ccne", asked);
+	    statement(g, text), NULL, "=@cca", asked);
 	return gcc_jit_lvalue_as_rvalue(asked);
 }
 

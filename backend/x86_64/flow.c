@@ -381,8 +381,9 @@ static void safepoint(struct cc *c)
 		asm_alu_mi(&c->a, ALU_SUB, 8, budget, (i32)c->r->guest_insns);
 	}
 	if (c->polls) {
-		asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(poll)), 0);
-		cold_jcc(c, cold_new(c, cold_stop), CC_NE);
+		/* Without an immediate it is one uop with the jump. */
+		asm_alu_mr(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(poll)), RBP);
+		cold_jcc(c, cold_new(c, cold_stop), CC_A);
 	}
 }
 

@@ -215,7 +215,7 @@ static bool compare(struct vcpu *v, struct tb *tb, struct check *c)
 		run_native(v, tb);
 	} while (c->reason == EXIT_STOP);
 	if (atomic_load(&v->requests))
-		__atomic_store_n(&v->abi.poll, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&v->abi.poll, ABI_POLL, __ATOMIC_SEQ_CST);
 	/* what the guest will be told; looking at memory moves it */
 	u64 fault_addr = v->abi.fault_addr;
 	size_t where = memory_differs(v, c);

@@ -193,7 +193,7 @@ void exec_request(struct vcpu *v, u32 req)
 {
 	struct exec *ex = v->vm->exec;
 	atomic_fetch_or(&v->requests, req);
-	__atomic_store_n(&v->abi.poll, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->abi.poll, ABI_POLL, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->abi.jt, ex->jt_miss, __ATOMIC_RELEASE);
 }
 

@@ -107,7 +107,7 @@ Test(flow, loop_and_poll)
 	cr_expect(f->v->reason == EXIT_SYSCALL && f->v->pc == 0x2000);
 	cr_expect(f->v->abi.state[1] == 1000);
 	/* A request is seen before anything is done. */
-	f->v->abi.poll = 1;
+	f->v->abi.poll = ABI_POLL;
 	f->v->abi.state[0] = 5;
 	machine_native(f->m, f->v);
 	cr_expect(f->v->reason == EXIT_STOP && f->v->pc == 0x1000);

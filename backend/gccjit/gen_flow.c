@@ -265,7 +265,9 @@ static void ret(struct gen *g, const struct ir_insn *i)
 	struct unit_node outside = { .ctx = 0, .ir = n->ir };
 	g->cur = other;
 	g->n = &outside; /* the frames of the calls are not made */
-	exit_ptr(g, g->val[i->a]);
+	exit_ptr(g,
+	    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, g->type[IR_I64],
+		g->val[i->a], gen_num(g, g->type[IR_I64], -2)));
 	g->n = n;
 	g->cur = on;
 	g->at = at;

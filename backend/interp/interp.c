@@ -111,8 +111,8 @@ static bool leave_block(struct run *x, const struct ir_insn *i, u32 *next)
 	case IR_BR: *next = x->val[i->a] ? i->b : i->c; return true;
 	case IR_GOTO_TB: finish(x, EXIT_LOOKUP, (u64)i->imm, 0); break;
 	case IR_GOTO_PTR:
-	case IR_CALL:
-	case IR_RET: finish(x, EXIT_LOOKUP, x->val[i->a], 0); break;
+	case IR_CALL: finish(x, EXIT_LOOKUP, x->val[i->a], 0); break;
+	case IR_RET: finish(x, EXIT_LOOKUP, x->val[i->a] & ~1ull, 0); break;
 	case IR_EXIT: finish(x, i->aux, (u64)i->imm, i->b); break;
 	default: assert(false && "not a block end");
 	}

@@ -427,9 +427,22 @@ unsigned dest_scratch(struct cc *c, ir_ref ref, unsigned prefer)
 	return alloc(c, fp);
 }
 
+/* An address that is jumped to: that is done by rax. */
+static bool is_target(const struct cc *c, ir_ref ref)
+{
+	const struct info *n = &c->info[ref];
+	u8 op = c->insn[n->last].op;
+
+	return n->uses == 1 &&
+	    (op == IR_RET || op == IR_GOTO_PTR || op == IR_CALL);
+}
+
 unsigned dest(struct cc *c, ir_ref ref, unsigned prefer)
 {
 	unsigned slot = c->info[ref].hint;
+
+	if (is_target(c, ref))
+		prefer = RAX;
 
 	if (slot != HINT_NONE && c->slot_pin[slot] != NOREG) {
 		unsigned pin = c->slot_pin[slot];

@@ -203,6 +203,10 @@ void define(struct cc *c, ir_ref ref, unsigned reg, u8 facts);
 bool in_place(struct cc *c, ir_ref ref, ir_ref a, struct mem *m);
 void define_home(struct cc *c, ir_ref ref, ir_ref old);
 void define_alias(struct cc *c, ir_ref ref, ir_ref of);
+/* A value of this op that waits to be computed by its user, or NULL. */
+const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op);
+/* The waiting value's work is done by its user. */
+void absorbed(struct cc *c, ir_ref ref);
 /*
  * The i32 value is about to be extended to `wide`: its other uses become
  * uses of that, so its register may be overwritten. False: it must stay.

@@ -54,9 +54,11 @@ bool can_wait(struct cc *c, ir_ref ref)
 		return u->op == IR_AND && u->a != u->b && c->f.bmi1 &&
 		    ((value_const(c, i->b, &k) && k == -1) ||
 			(value_const(c, i->a, &k) && k == -1));
+	if (i->op == IR_AND && (u->op == IR_EQ || u->op == IR_NE))
+		return u->a == ref && value_const(c, u->b, &k) && !k;
 	if (i->op == IR_AND)
-		return (u->op == IR_EQ || u->op == IR_NE) && u->a == ref &&
-		    value_const(c, u->b, &k) && !k;
+		return (u->op == IR_GOTO_PTR || u->op == IR_CALL) &&
+		    value_const(c, i->b, &k) && k == -2;
 	return false;
 }
 

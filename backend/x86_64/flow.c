@@ -239,24 +239,53 @@ static int emit_branch(struct cc *c, const struct ir_insn *i)
 
 /* --- indirect jumps, calls, returns --- */
 
+static void make_even(struct cc *c)
+{
+	asm_alu_ri(&c->a, ALU_AND, 8, RAX, -2);
+}
+
+/*
+ * Where to go, into rax. True: but for bit 0, which the guest clears. No
+ * block is at an odd address, so it is done where none is found.
+ */
+static bool use_target(struct cc *c, ir_ref ref)
+{
+	const struct ir_insn *even = waiting(c, ref, IR_AND);
+
+	if (!even) {
+		use_in(c, ref, RAX);
+		return false;
+	}
+	use_in(c, even->a, RAX);
+	consume(c, even->b);
+	absorbed(c, ref);
+	return true;
+}
+
+/* arg: use_target's result. */
 static void cold_miss(struct cc *c, struct cold *x)
 {
-	(void)x;
+	if (x->arg)
+		make_even(c);
 	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 }
 
 /* The same before a call: it goes to lookup instead. */
 static void cold_miss_call(struct cc *c, struct cold *x)
 {
+	if (x->arg)
+		make_even(c);
 	asm_load(&c->a, 8, RCX, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 	asm_jmp_to(&c->a, x->back);
 }
 
 /* rcx = code of the guest pc in rax, or to the cold path. */
 static struct cold *probe(
-    struct cc *c, void (*miss)(struct cc *, struct cold *))
+    struct cc *c, void (*miss)(struct cc *, struct cold *), bool odd)
 {
 	struct cold *x = cold_new(c, miss);
+
+	x->arg = odd;
 
 	/* Entry (pc >> 1) & (SIZE - 1), 8 bytes each: pc's bits 1..16, * 4. */
 	asm_mov_rr(&c->a, 4, RCX, RAX);
@@ -293,8 +322,8 @@ static void emit_call(struct cc *c, const struct ir_insn *i)
 		pad_link(c);
 		add_link(c, asm_call(&c->a), (gva_t)pc);
 	} else {
-		use_in(c, i->a, RAX);
-		struct cold *x = probe(c, cold_miss_call);
+		bool odd = use_target(c, i->a);
+		struct cold *x = probe(c, cold_miss_call, odd);
 		cold_back(c, x);
 		asm_call_r(&c->a, RCX);
 	}
@@ -309,25 +338,15 @@ static void emit_call(struct cc *c, const struct ir_insn *i)
 	jump(c, ret);
 }
 
-static void lookup(struct cc *c, ir_ref pc)
-{
-	use_in(c, pc, RAX);
-	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
-}
-
-static void cold_lookup_rax(struct cc *c, struct cold *x)
-{
-	(void)x;
-	asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
-}
-
 /* A mode that the host lacks, set here: the runtime goes on at rax. */
-static void check_mode(struct cc *c)
+static void check_mode(struct cc *c, bool odd)
 {
 	if (!c->s.frm_set)
 		return;
 	asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(frm)), RM_RUP);
-	cold_jcc(c, cold_new(c, cold_lookup_rax), CC_A);
+	struct cold *x = cold_new(c, cold_miss);
+	x->arg = odd;
+	cold_jcc(c, x, CC_A);
 }
 
 int emit_end(struct cc *c, ir_ref ref)
@@ -344,19 +363,23 @@ int emit_end(struct cc *c, ir_ref ref)
 		return -1;
 	default: break;
 	}
+	bool ret = i->op == IR_RET;
 	if (c->cg->opts.no_links || (c->s.frm_set && i->op == IR_CALL)) {
-		lookup(c, i->a);
+		use_in(c, i->a, RAX);
+		if (ret)
+			make_even(c);
+		asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 	} else if (i->op == IR_CALL) {
 		emit_call(c, i);
-	} else if (i->op == IR_RET) {
-		use_in(c, i->a, RAX);
-		check_mode(c);
-		asm_ret(&c->a);
 	} else {
-		use_in(c, i->a, RAX);
-		check_mode(c);
-		probe(c, cold_miss);
-		asm_jmp_r(&c->a, RCX);
+		bool odd = use_target(c, i->a) || ret;
+		check_mode(c, odd);
+		if (ret) {
+			asm_ret(&c->a);
+		} else {
+			probe(c, cold_miss, odd);
+			asm_jmp_r(&c->a, RCX);
+		}
 	}
 	return -1;
 }

@@ -109,8 +109,7 @@ static bool alu_in_place(
 	return true;
 }
 
-/* A value waiting to be computed by its user? */
-static const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op)
+const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op)
 {
 	ir_ref r = root(c, ref);
 
@@ -119,8 +118,7 @@ static const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op)
 	return &c->insn[r];
 }
 
-/* The waiting value's work is done here. */
-static void absorbed(struct cc *c, ir_ref ref)
+void absorbed(struct cc *c, ir_ref ref)
 {
 	ir_ref r = root(c, ref);
 

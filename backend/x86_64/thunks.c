@@ -17,7 +17,8 @@
  *              guest's state, nor compute in floating point
  *   clock      rcx = clock: what guest_isa.clock_helpers do; there are two of
  *              it, one for a read_clock that keeps the fp registers
- *   bottom     the return address below all frames of the call stack
+ *   bottom     the return address below all frames of the call stack: no call
+ *              foresaw the return
  */
 #include "backend/x86_64/thunks.h"
 
@@ -278,6 +279,7 @@ int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	size_t quick_clock = b->len;
 	call_clock(b, g, PINS_INT);
 	size_t bottom = b->len;
+	asm_alu_ri(b, ALU_AND, 8, RAX, -2);
 	/* The word that was just returned to is still there. */
 	asm_rm(b, OP_LEA, 8, RSP, mem_at(RSP, -8));
 	asm_jmp_to(b, lookup);

@@ -43,7 +43,8 @@ void rv_jalr(struct rv_lifter *x, const struct rv_insn *i)
 	if (i->imm)
 		target =
 		    ir_op2(x->r, IR_ADD, IR_I64, target, rv_const(x, i->imm));
-	target = ir_op2(x->r, IR_AND, IR_I64, target, rv_const(x, -2));
+	if (op != IR_RET)
+		target = ir_op2(x->r, IR_AND, IR_I64, target, rv_const(x, -2));
 	if (i->rd)
 		rv_put(x, i->rd, rv_pc(x, i->next));
 	end_with(x, op, target, i->next);

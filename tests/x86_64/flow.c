@@ -187,7 +187,7 @@ Test(flow, call_and_return)
 	cr_expect(f->v->reason == EXIT_LOOKUP && f->v->pc == 0x1004);
 	f->v->abi.state[3] = 0x7777; /* another one: frames unwind */
 	machine_native(f->m, f->v);
-	cr_expect(f->v->reason == EXIT_LOOKUP && f->v->pc == 0x7777);
+	cr_expect(f->v->reason == EXIT_LOOKUP && f->v->pc == 0x7776);
 	cr_expect(f->v->abi.state[4] == 2);
 	cr_expect(f->v->abi.call_sp == f->v->abi.call_base);
 	flow_free(f);

@@ -1,4 +1,7 @@
-/* Code made while it runs: two views of it, and code that goes away. */
+/*
+ * Code made while it runs: two views of it, and code that goes away; and jumps
+ * to odd addresses, whose bit 0 does not count.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -121,11 +124,47 @@ static void test_taken_away(void)
 }
 #endif
 
+/* By each kind of indirect jump; the return is not the one that was called. */
+__attribute__((noinline)) static long go_odd(void)
+{
+	long n, at;
+
+	__asm__ volatile("li	%0, 0\n"
+			 "	lla	%1, 1f\n"
+			 "	addi	%1, %1, 1\n"
+			 "	jr	%1\n"
+			 "	addi	%0, %0, 100\n"
+			 "1:	addi	%0, %0, 1\n"
+			 "	lla	%1, 2f + 1\n"
+			 "	jalr	ra, 0(%1)\n"
+			 "	addi	%0, %0, 8\n"
+			 "	j	3f\n"
+			 "2:	addi	%0, %0, 2\n"
+			 "	addi	ra, ra, 1\n"
+			 "	ret\n"
+			 "3:	lla	ra, 4f\n"
+			 "	ori	ra, ra, 1\n"
+			 "	ret\n"
+			 "	addi	%0, %0, 200\n"
+			 "4:	addi	%0, %0, 16\n"
+			 : "=&r"(n), "=&r"(at)
+			 :
+			 : "ra", "memory");
+	return n;
+}
+
+static void test_odd(void)
+{
+	for (int i = 0; i < 20000; i++)
+		CHECK(go_odd() == 27);
+}
+
 int main(void)
 {
 	test_many();
 	test_two_views();
 	test_taken_away();
+	test_odd();
 	puts("ok");
 	return 0;
 }

@@ -67,6 +67,7 @@ struct info {
 	u8 hint; /* slot that it is put to next, or HINT_NONE */
 	bool dead; /* has no effect and no use */
 	bool nan_seen; /* somebody can tell its NaNs apart */
+	bool whole; /* somebody looks at bits 63..32 */
 	ir_ref put; /* the PUT meant by hint */
 	ir_ref last; /* last user; the only one if uses is 1 */
 };
@@ -203,6 +204,8 @@ void define(struct cc *c, ir_ref ref, unsigned reg, u8 facts);
 bool in_place(struct cc *c, ir_ref ref, ir_ref a, struct mem *m);
 void define_home(struct cc *c, ir_ref ref, ir_ref old);
 void define_alias(struct cc *c, ir_ref ref, ir_ref of);
+/* Are the low halves of the operands enough for that of the result? */
+bool works_on_half(const struct cc *c, const struct ir_insn *i);
 /* A value of this op that waits to be computed by its user, or NULL. */
 const struct ir_insn *waiting(struct cc *c, ir_ref ref, u8 op);
 /* The waiting value's work is done by its user. */

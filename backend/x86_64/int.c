@@ -525,10 +525,10 @@ static void emit_widen(struct cc *c, ir_ref ref)
 	const struct ir_insn *i = &c->insn[ref];
 	bool sign = i->op == IR_SEXT32;
 
-	if (i->op == IR_TRUNC ||
-	    (facts(c, i->a) & (sign ? FACT_SX : FACT_ZX))) {
+	bool as_it_is = i->op == IR_TRUNC || !c->info[ref].whole;
+	if (as_it_is || (facts(c, i->a) & (sign ? FACT_SX : FACT_ZX))) {
 		define_alias(c, ref, i->a);
-		if (i->op != IR_TRUNC)
+		if (!as_it_is)
 			c->s.val[root(c, i->a)].facts |= FACT_WIDE;
 		consume(c, i->a);
 		return;
@@ -558,6 +558,8 @@ void emit_int(struct cc *c, ir_ref ref)
 	const struct ir_insn *i = &c->insn[ref];
 	unsigned w = width_of(i->type);
 
+	if (!c->info[ref].whole && works_on_half(c, i))
+		w = 4;
 	switch (i->op) {
 	case IR_ADD: emit_add(c, ref, w); break;
 	case IR_SUB: emit_sub(c, ref, w); break;

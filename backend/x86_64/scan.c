@@ -9,6 +9,8 @@
  *                may fault or leaves: it may be computed right there.
  *                Handed on to operand a of ops whose result may overwrite it
  *   nan_seen     a use that can tell one NaN from another
+ *   whole        a use that looks at bits 63..32: without one, integer
+ *                arithmetic is done on 32 bits, and nothing is extended
  */
 #include "backend/x86_64/cc.h"
 
@@ -49,13 +51,46 @@ static bool nan_blind(const struct ir_insn *i)
 	}
 }
 
-static void note_use(struct scan *s, ir_ref user, ir_ref v)
+bool works_on_half(const struct cc *c, const struct ir_insn *i)
+{
+	const struct ir_insn *n = &c->insn[i->b];
+
+	switch (i->op) {
+	case IR_ADD:
+	case IR_SUB:
+	case IR_MUL:
+	case IR_AND:
+	case IR_OR:
+	case IR_XOR: return true;
+	case IR_SHL: return n->op == IR_CONST && (u64)n->imm < 32;
+	default: return false;
+	}
+}
+
+/* Does the user look at the upper half of its operand k? */
+static bool sees_whole(struct scan *s, ir_ref user, unsigned k)
+{
+	const struct ir_insn *i = &s->c->insn[user];
+
+	switch (i->op) {
+	case IR_TRUNC:
+	case IR_SEXT8:
+	case IR_SEXT16:
+	case IR_ZEXT8:
+	case IR_ZEXT16: return false;
+	case IR_STORE: return k == 0 || MEM_LOG2(i->aux) == 3;
+	default: return !works_on_half(s->c, i) || s->info[user].whole;
+	}
+}
+
+static void note_use(struct scan *s, ir_ref user, unsigned k, ir_ref v)
 {
 	const struct ir_insn *i = &s->c->insn[user];
 	struct info *u = &s->info[user], *n = &s->info[v];
 
 	if (!n->uses++)
 		n->last = user;
+	n->whole |= sees_whole(s, user, k);
 	if (i->op == IR_FCANON || i->op == IR_F32_BOX)
 		n->nan_seen |= u->nan_seen;
 	else if (!nan_blind(i))
@@ -113,7 +148,7 @@ int scan(struct cc *c)
 		const ir_ref o[3] = { i->a, i->b, i->c };
 		for (unsigned k = 0; ir_opinfo[i->op].args[k]; k++)
 			if (o[k] != IR_NONE)
-				note_use(&s, ref, o[k]);
+				note_use(&s, ref, k, o[k]);
 		if (u->hint != HINT_NONE && keeps_hint(i->op)) {
 			s.info[i->a].hint = u->hint;
 			s.info[i->a].put = u->put;

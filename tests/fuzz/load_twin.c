@@ -87,6 +87,11 @@ static bool is_stricter(const char *why)
 		"are not free here", /* Linux: the interpreter goes over it */
 		"truncated in segment", /* SIGBUS when it is touched */
 		"a program for x86-64", /* a host program's file */
+		"bad ELF class", /* riscv64's Linux refuses it, x86's not */
+		"a 32-bit program", /* the same */
+		"byte order", /* Linux does not look at this */
+		"big-endian", /* nor this */
+		"ELF version", /* nor this */
 	};
 
 	for (u32 k = 0; k < ARRAY_LEN(reasons); k++)

@@ -23,9 +23,12 @@ static int failed(
 	return (int)err;
 }
 
-/* Claim [lo, hi) of the file; the bias or -errno. */
+/*
+ * Claim [lo, hi) of the file. 0 or -errno; *bias may be below zero, for a
+ * file that was linked high up.
+ */
 static i64 claim_span(
-    struct linux_process *p, const struct elf_file *f, gva_t hint)
+    struct linux_process *p, const struct elf_file *f, gva_t hint, u64 *bias)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	u64 len = f->hi - f->lo;
@@ -33,6 +36,7 @@ static i64 claim_span(
 	if (f->eh.e_type == ET_EXEC) {
 		i64 r = mm_mmap(p, f->lo, len, PROT_NONE,
 		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
+		*bias = 0;
 		return r < 0 ? r : 0;
 	}
 	/* Several processes in one host process: each further up. */
@@ -40,8 +44,9 @@ static i64 claim_span(
 		gva_t at = ALIGN_UP(hint << i, f->align);
 		i64 r = mm_mmap(p, at, len, PROT_NONE,
 		    flags | MAP_FIXED_NOREPLACE, -1, 0, NULL);
+		*bias = (u64)r - f->lo;
 		if (r >= 0)
-			return r - (i64)f->lo;
+			return 0;
 	}
 	/* Too much, then cut to the alignment. */
 	u64 slack = f->align - HOST_PAGE;
@@ -53,7 +58,8 @@ static i64 claim_span(
 		mm_munmap(p, got, at - got);
 	if (got + slack > at)
 		mm_munmap(p, at + len, got + slack - at);
-	return (i64)(at - f->lo);
+	*bias = at - f->lo;
+	return 0;
 }
 
 static int prot_of(const Elf64_Phdr *ph)
@@ -120,7 +126,7 @@ static void free_gaps(
 int elf_map(struct linux_process *p, const struct elf_file *f, gva_t hint,
     u64 *bias, char *why, size_t n)
 {
-	i64 r = claim_span(p, f, hint);
+	i64 r = claim_span(p, f, hint, bias);
 	if (r < 0) {
 		if (f->eh.e_type == ET_EXEC) {
 			snprintf(why, n,
@@ -132,7 +138,6 @@ int elf_map(struct linux_process *p, const struct elf_file *f, gva_t hint,
 		}
 		return failed(f, r, "no address space", why, n);
 	}
-	*bias = (u64)r;
 	for (unsigned i = 0; i < f->eh.e_phnum; i++) {
 		const Elf64_Phdr *ph = &f->ph[i];
 		if (ph->p_type != PT_LOAD || ph->p_memsz == 0)

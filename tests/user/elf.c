@@ -326,6 +326,17 @@ Test(elf, load_and_free)
 	cr_assert_leq(count_maps(), before + 8);
 }
 
+/* Linked far above where it comes to lie: it moves by less than nothing. */
+Test(elf, linked_high_up)
+{
+	struct image im = good();
+
+	for (int i = 0; i < 3; i++)
+		im.ph[i].p_vaddr += 0x700000000000;
+	im.eh.e_entry += 0x700000000000;
+	cr_assert_eq(load(&im), 0);
+}
+
 Test(elf, fixed_addresses_taken)
 {
 	struct image im = good();

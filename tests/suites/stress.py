@@ -2,7 +2,7 @@
 """A thousand runs in a row of programs that must not fail once.
 
     stress.py [--build DIR] [--jobs N] [--only NAME] [--timeout S]
-              [--minutes M] [N]
+              [--minutes M] [--tier TIER] [N]
 
 Each program runs N times (1000) under metic, or until M minutes are over; every
 run must exit as the first native one and print the same. A run that takes too
@@ -111,6 +111,9 @@ class Runs:
 
 def stress(name, make, count, args):
     metic = [os.path.join(WORK, "metic"), "run", "-L", ROOT]
+    if args.tier:
+        metic += ["--tier", args.tier, "--jitd",
+                  os.path.join(WORK, "metic-jitd")]
     guest, native = make(metic)
     reference = subprocess.run(native or [*metic, *guest], cwd=WORK,
                                stdin=subprocess.DEVNULL, check=False,
@@ -134,13 +137,17 @@ def main():
     p.add_argument("--only", default="")
     p.add_argument("--timeout", type=float, default=120)
     p.add_argument("--minutes", type=float, default=float("inf"))
+    p.add_argument("--tier", default="")
     p.add_argument("runs", nargs="?", type=int, default=1000)
     args = p.parse_args()
     os.makedirs(WORK, exist_ok=True)
     # A copy: a build in the meantime must not change what runs.
-    metic = os.path.join(WORK, "metic")
-    shutil.copy(os.path.join(args.build, "runtime/cli/metic"), metic + ".new")
-    os.replace(metic + ".new", metic)
+    programs = ["runtime/cli/metic"]
+    programs += ["backend/gccjit/metic-jitd"] if args.tier else []
+    for program in programs:
+        to = os.path.join(WORK, os.path.basename(program))
+        shutil.copy(os.path.join(args.build, program), to + ".new")
+        os.replace(to + ".new", to)
     bad = 0
     for name, make, share in PROGRAMS:
         if args.only in name:

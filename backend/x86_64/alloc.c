@@ -443,7 +443,6 @@ unsigned dest(struct cc *c, ir_ref ref, unsigned prefer)
 
 	if (is_target(c, ref))
 		prefer = RAX;
-
 	if (slot != HINT_NONE && c->slot_pin[slot] != NOREG) {
 		unsigned pin = c->slot_pin[slot];
 		bool fp = is_fp(c->insn[ref].type);

@@ -286,7 +286,6 @@ static struct cold *probe(
 	struct cold *x = cold_new(c, miss);
 
 	x->arg = odd;
-
 	/* Entry (pc >> 1) & (SIZE - 1), 8 bytes each: pc's bits 1..16, * 4. */
 	asm_mov_rr(&c->a, 4, RCX, RAX);
 	asm_alu_ri(&c->a, ALU_AND, 4, RCX, (i32)(2 * ABI_JT_SIZE - 2));

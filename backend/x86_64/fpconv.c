@@ -120,7 +120,6 @@ static void cvtsi(
 	asm_rr(&c->a, op, w, d, r);
 }
 
-/* Integer to float. */
 /*
  * Half of it, with the lowest bit kept as a sticky one below those that count,
  * rounds as the whole does, and twice that is exact.
@@ -141,6 +140,7 @@ static void cold_large_u64(struct cc *c, struct cold *x)
 	asm_jmp_to(&c->a, x->back);
 }
 
+/* Integer to float. */
 static void emit_from_int(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];

@@ -524,8 +524,8 @@ static void emit_widen(struct cc *c, ir_ref ref)
 {
 	const struct ir_insn *i = &c->insn[ref];
 	bool sign = i->op == IR_SEXT32;
-
 	bool as_it_is = i->op == IR_TRUNC || !c->info[ref].whole;
+
 	if (as_it_is || (facts(c, i->a) & (sign ? FACT_SX : FACT_ZX))) {
 		define_alias(c, ref, i->a);
 		if (!as_it_is)

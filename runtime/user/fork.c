@@ -226,7 +226,7 @@ i64 fork_clone(struct linux_task *t, const struct clone_args_host *ca)
 	if (r)
 		return r;
 	/* A signal caught for the parent must not be copied to the child. */
-	u64 mask = signal_host_set(~(u64)0);
+	u64 mask = signal_host_swap(~(u64)0);
 	i64 pid = SYS_RESTART_ALWAYS;
 	if (!t->pending) {
 		pid = do_fork(t, ca, &f);

@@ -60,15 +60,25 @@ u64 signal_host_mask(u64 guest)
 	return guest & ~SIGNAL_NEVER_BLOCKED;
 }
 
-u64 signal_host_set(u64 mask)
+static void host_swap(u64 mask, u64 *old)
 {
 	struct linux_task *t = linux_current();
-	u64 old = 0;
 	mask = signal_host_mask(mask);
 	/* Before the call: a handler that runs after it says "all". */
 	if (t)
 		t->host_mask = mask;
-	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, (u64)&old, 8);
+	call4(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, (u64)old, 8);
+}
+
+void signal_host_set(u64 mask)
+{
+	host_swap(mask, NULL);
+}
+
+u64 signal_host_swap(u64 mask)
+{
+	u64 old = 0;
+	host_swap(mask, &old);
 	return old;
 }
 

@@ -247,7 +247,7 @@ i64 vfork_clone(struct linux_task *t, const struct clone_args_host *ca)
 	if (!st)
 		return -ENOMEM;
 	i64 r = clone_host_args(t, ca, &st->ka, st->tids);
-	u64 mask = signal_host_set(~(u64)0);
+	u64 mask = signal_host_swap(~(u64)0);
 	if (r == 0 && t->pending)
 		r = SYS_RESTART_ALWAYS;
 	if (r == 0 && st->lent) {

@@ -36,6 +36,12 @@
  * table are ABI_JT_NO_PC: an entry of zero is the code of a pc that belongs
  * into entry 0. So an empty table is zeroed memory, which costs nothing until
  * it is used; only its entry 0 must lead to backend_thunks.miss.
+ *
+ * Cells: a jump whose target is loaded from a place that the code names (a
+ * procedure linkage table) has a cell for the code that it led to last, for
+ * each vCPU one. The word before that code tells whether it still is right;
+ * of code that is gone it is ABI_DEAD_PC. Jumps through cells are not stopped
+ * by swapping the table: blocks that have them poll.
  */
 #ifndef TRANSLATOR_ABI_H
 #define TRANSLATOR_ABI_H
@@ -46,13 +52,16 @@
 #define ABI_NPIN 10
 #define ABI_NFPIN 12
 #define ABI_NTMP 512 /* spill words of one translation block */
-#define ABI_NHOST 26 /* words private to the backend */
+#define ABI_NHOST 28 /* words private to the backend */
 #define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
 
 /* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
 #define ABI_JT_BITS 16
 #define ABI_JT_SIZE (1u << ABI_JT_BITS)
 #define ABI_JT_NO_PC ((u64)1)
+
+#define ABI_NCELLS 512u
+#define ABI_DEAD_PC (~(u64)0) /* odd: jumps through cells clear bit 0 */
 
 #define ABI_NCOUNTERS 64u
 #define ABI_POLL (~(u32)0) /* above all that VCPU's low half can be */
@@ -103,7 +112,15 @@ struct abi_state {
 	u32 clock_keeps_fp;
 	/* In generated code: FPU_* flags raised that MXCSR does not have. */
 	u32 raised;
+	/* See above; each leads to backend_thunks.miss at first. */
+	const void *cell[ABI_NCELLS];
 };
+
+static inline void abi_reset_cells(struct abi_state *s, const void *miss)
+{
+	for (u32 k = 0; k < ABI_NCELLS; k++)
+		s->cell[k] = miss;
+}
 
 /*
  * The counter of the unit whose head is at pc: it is in the code, so it may

@@ -9,13 +9,15 @@
  * Safepoints: any cycle of translation blocks contains an edge to a pc not
  * above the start of the block that it leaves. A region with such an edge
  * polls at its entry, where all state is exact; the others never do.
- * (Indirect jumps are stopped by the runtime, which swaps the jump table.)
+ * (Indirect jumps are stopped by the runtime, which swaps the jump table;
+ * regions with one through a cell poll, too.)
  *
  * A region's fast version may assume that certain slots hold boxed f32
  * values; it is checked at the entry, and a jump back to the region's own
  * start skips the check where the code can see that it would succeed.
  */
 #include "backend/x86_64/cc.h"
+#include "backend/x86_64/thunks.h"
 
 void exit_service(struct cc *c, u32 reason, gva_t pc)
 {
@@ -279,22 +281,72 @@ static void cold_miss_call(struct cc *c, struct cold *x)
 	asm_jmp_to(&c->a, x->back);
 }
 
-/* rcx = code of the guest pc in rax, or to the cold path. */
-static struct cold *probe(
-    struct cc *c, void (*miss)(struct cc *, struct cold *), bool odd)
+/* arg: the cell's number. */
+static void cold_cell(struct cc *c, struct cold *x)
 {
-	struct cold *x = cold_new(c, miss);
+	asm_mov_ri(&c->a, R11, 8 * x->arg);
+	asm_call_m(&c->a, mem_vcpu(HOST_OFF(HOST_CELL)));
+	asm_jmp_to(&c->a, x->back);
+}
 
+/* A mode that the host lacks, set here: the runtime goes on at rax. */
+static void check_mode(struct cc *c, bool odd)
+{
+	if (!c->s.frm_set)
+		return;
+	asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(frm)), RM_RUP);
+	struct cold *x = cold_new(c, cold_miss);
 	x->arg = odd;
-	/* Entry (pc >> 1) & (SIZE - 1), 8 bytes each: pc's bits 1..16, * 4. */
-	asm_mov_rr(&c->a, 4, RCX, RAX);
-	asm_alu_ri(&c->a, ALU_AND, 4, RCX, (i32)(2 * ABI_JT_SIZE - 2));
-	asm_load(&c->a, 8, RDX, mem_vcpu(ABI_OFF(jt)));
-	asm_load(&c->a, 8, RCX, mem_index(RDX, RCX, 2, 0));
-	asm_alu_rr(&c->a, ALU_ADD, 8, RCX, RDX);
-	asm_alu_rm(&c->a, ALU_CMP, 8, RAX, mem_at(RCX, -8));
+	cold_jcc(c, x, CC_A);
+}
+
+int cell_of(const struct cc *c, const struct ir_insn *end)
+{
+	const struct ir_insn *i = &c->insn[end->a];
+	unsigned loads = 0;
+	i64 place = 0;
+
+	if (i->op != IR_AND || c->insn[i->b].op != IR_CONST ||
+	    c->insn[i->b].imm != -2)
+		return -1;
+	i = &c->insn[i->a];
+	for (; i->op == IR_LOAD && loads < 2; loads++) {
+		place = 31 * place + i->imm;
+		i = &c->insn[i->a];
+	}
+	if (!loads || (i->op != IR_PC && i->op != IR_CONST))
+		return -1;
+	/* In files: the same wherever they are mapped. */
+	place += i->op == IR_PC ? i->imm - (i64)c->r->pc : i->imm;
+	place += (i64)(c->r->pc % 4096);
+	return (int)((u64)place / 8 % ABI_NCELLS);
+}
+
+/* rcx = code of the guest pc at end's operand, or to the cold path. */
+static void find_code(struct cc *c, const struct ir_insn *end)
+{
+	int cell = cell_of(c, end);
+	bool odd = false;
+	struct cold *x;
+
+	if (cell >= 0)
+		use_in(c, end->a, RAX);
+	else
+		odd = use_target(c, end->a);
+	check_mode(c, odd);
+	if (cell >= 0) {
+		x = cold_new(c, cold_cell);
+		x->arg = (u64)cell;
+		asm_load(&c->a, 8, RCX, mem_vcpu(ABI_OFF(cell) + 8 * cell));
+		asm_alu_rm(&c->a, ALU_CMP, 8, RAX, mem_at(RCX, -8));
+	} else {
+		x = cold_new(
+		    c, end->op == IR_CALL ? cold_miss_call : cold_miss);
+		x->arg = odd;
+		x86_probe(&c->a);
+	}
 	cold_jcc(c, x, CC_NE);
-	return x;
+	cold_back(c, x);
 }
 
 static void cold_ret(struct cc *c, struct cold *x)
@@ -321,9 +373,7 @@ static void emit_call(struct cc *c, const struct ir_insn *i)
 		pad_link(c);
 		add_link(c, asm_call(&c->a), (gva_t)pc);
 	} else {
-		bool odd = use_target(c, i->a);
-		struct cold *x = probe(c, cold_miss_call, odd);
-		cold_back(c, x);
+		find_code(c, i);
 		asm_call_r(&c->a, RCX);
 	}
 	/* A frame that is not the one returned to: so does the next. */
@@ -335,17 +385,6 @@ static void emit_call(struct cc *c, const struct ir_insn *i)
 	}
 	cold_jcc(c, cold_new(c, cold_ret), CC_NE);
 	jump(c, ret);
-}
-
-/* A mode that the host lacks, set here: the runtime goes on at rax. */
-static void check_mode(struct cc *c, bool odd)
-{
-	if (!c->s.frm_set)
-		return;
-	asm_alu_mi(&c->a, ALU_CMP, 4, mem_vcpu(ABI_OFF(frm)), RM_RUP);
-	struct cold *x = cold_new(c, cold_miss);
-	x->arg = odd;
-	cold_jcc(c, x, CC_A);
 }
 
 int emit_end(struct cc *c, ir_ref ref)
@@ -370,15 +409,13 @@ int emit_end(struct cc *c, ir_ref ref)
 		asm_jmp_m(&c->a, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
 	} else if (i->op == IR_CALL) {
 		emit_call(c, i);
+	} else if (ret) {
+		use_target(c, i->a);
+		check_mode(c, true);
+		asm_ret(&c->a);
 	} else {
-		bool odd = use_target(c, i->a) || ret;
-		check_mode(c, odd);
-		if (ret) {
-			asm_ret(&c->a);
-		} else {
-			probe(c, cold_miss, odd);
-			asm_jmp_r(&c->a, RCX);
-		}
+		find_code(c, i);
+		asm_jmp_r(&c->a, RCX);
 	}
 	return -1;
 }

@@ -17,6 +17,7 @@
  *              guest's state, nor compute in floating point
  *   clock      rcx = clock: what guest_isa.clock_helpers do; there are two of
  *              it, one for a read_clock that keeps the fp registers
+ *   cell       rax = guest pc: the jump table's code of it, into a cell too
  *   bottom     the return address below all frames of the call stack: no call
  *              foresaw the return
  */
@@ -139,6 +140,17 @@ static u64 constant(unsigned i)
 	}
 }
 
+void x86_probe(struct asm_buf *b)
+{
+	/* Entry (pc >> 1) & (SIZE - 1), 8 bytes each: pc's bits 1..16, * 4. */
+	asm_mov_rr(b, 4, RCX, RAX);
+	asm_alu_ri(b, ALU_AND, 4, RCX, (i32)(2 * ABI_JT_SIZE - 2));
+	asm_load(b, 8, RDX, FIELD(jt));
+	asm_load(b, 8, RCX, mem_index(RDX, RCX, 2, 0));
+	asm_alu_rr(b, ALU_ADD, 8, RCX, RDX);
+	asm_alu_rm(b, ALU_CMP, 8, RAX, mem_at(RCX, -8));
+}
+
 /*
  * Fill abi.host; `thunk` are the offsets of the thunks, `quick_clock` is that
  * of the one for a read_clock that keeps the fp registers.
@@ -240,6 +252,17 @@ static void call_clock(
 	asm_ret(b);
 }
 
+static void fill_cell(struct asm_buf *b)
+{
+	x86_probe(b);
+	size_t none = asm_jcc(b, CC_NE);
+	asm_store(b, 8, mem_index(VCPU, R11, 0, ABI_OFF(cell)), RCX);
+	asm_ret(b);
+	asm_fix(b, none, b->len);
+	asm_load(b, 8, RCX, mem_vcpu(HOST_OFF(HOST_LOOKUP)));
+	asm_ret(b);
+}
+
 int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
     struct backend_thunks *out)
 {
@@ -278,6 +301,8 @@ int x86_thunks(const struct guest_isa *g, u8 *rw, u64 rx, size_t cap,
 	call_clock(b, g, PINS_LEAF);
 	size_t quick_clock = b->len;
 	call_clock(b, g, PINS_INT);
+	thunk[HOST_CELL] = b->len;
+	fill_cell(b);
 	size_t bottom = b->len;
 	asm_alu_ri(b, ALU_AND, 8, RAX, -2);
 	/* The word that was just returned to is still there. */

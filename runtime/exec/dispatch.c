@@ -9,7 +9,7 @@
  * Holding code: a thread that executes generated code, or keeps a pointer to
  * a block, has in_code set. exec_event clears it around everything that may
  * block. A flush waits until nobody has it; whoever sets it again and finds
- * a new epoch forgets its call stack, whose frames are gone.
+ * a new epoch forgets its call stack, whose frames are gone, and its cells.
  */
 #include "runtime/exec/persist.h"
 #include "runtime/exec/tier.h"
@@ -50,6 +50,7 @@ static inline void enter_code(struct vcpu *v)
 	if (unlikely(v->flush_epoch != epoch)) {
 		v->flush_epoch = epoch;
 		v->abi.call_sp = v->abi.call_base;
+		abi_reset_cells(&v->abi, ex->thunks.miss);
 	}
 }
 

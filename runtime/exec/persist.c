@@ -336,12 +336,14 @@ struct tb *persist_load(
 
 /* --- saving -------------------------------------------------------------- */
 
-/* The code as it was made: every link leads to its stub. */
+/* The code as it was made: alive, and every link leads to its stub. */
 static u8 *pristine(struct exec *ex, const struct tb *tb, u8 *to)
 {
 	const u8 *from = cache_rw(ex, (u64)(uintptr_t)tb->code_start);
 
 	memcpy(to, from, (size_t)(tb->code_end - tb->code_start));
+	memcpy(to + (tb->code - tb->code_start) - sizeof(tb->pc), &tb->pc,
+	    sizeof(tb->pc));
 	for (u32 i = 0; i < tb->nlinks; i++) {
 		const struct link_site *l = &tb->links[i];
 		u32 rel = l->stub - (l->off + 4);

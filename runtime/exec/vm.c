@@ -152,6 +152,7 @@ static bool make_call_stack(struct vcpu *v)
 	v->abi.call_limit =
 	    (u64)(uintptr_t)v->call_stack + HOST_PAGE + CALL_STACK_FRAME;
 	v->abi.jt = ex->jt;
+	abi_reset_cells(&v->abi, ex->thunks.miss);
 	return true;
 }
 

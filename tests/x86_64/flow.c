@@ -226,6 +226,67 @@ Test(flow, jump_table)
 	flow_free(f);
 }
 
+static u64 run_to(struct flow *f, u64 *place, u64 target)
+{
+	*place = target;
+	machine_native(f->m, f->v);
+	return f->v->pc;
+}
+
+/* Jumps to what a known place holds, or a place that one points to. */
+Test(flow, cells)
+{
+	static const u8 ends[] = { IR_GOTO_PTR, IR_CALL };
+	static const unsigned loads[] = { 1, 2 };
+	const u8 aux = 3; /* 8 bytes */
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct flow *f = flow_new();
+		u64 *place = (u64 *)(void *)f->m->data, *s = f->v->abi.state;
+
+		start(f, 0x5002);
+		bump(f, 4, 1);
+		end(f, IR_EXIT, IR_NONE, 0x5006);
+		u64 target = compile_at(f, 65536, false);
+		u64 *name = (u64 *)(void *)(f->m->cg.rw + f->m->cg.entry) - 1;
+		i64 *entry = &f->m->jt[0x5002 >> 1];
+
+		start(f, 0x1000);
+		place[2] = (u64)(uintptr_t)place - 8;
+		ir_ref a = ir_const(&f->r, IR_I64,
+		    (i64)(uintptr_t)(loads[k] == 1 ? place : place + 2));
+		for (unsigned n = loads[k]; n--;)
+			a = ir_emit(&f->r,
+			    (struct ir_insn){ .op = IR_LOAD,
+				.type = IR_I64,
+				.aux = aux,
+				.a = a,
+				.imm = n || loads[k] == 1 ? 0 : 8 });
+		a = ir_op2(
+		    &f->r, IR_AND, IR_I64, a, ir_const(&f->r, IR_I64, -2));
+		end(f, ends[k], a, 0x1004);
+		compile_at(f, 0, false);
+
+		cr_expect(run_to(f, place, 0x5002) == 0x5002);
+		cr_expect(f->v->reason == EXIT_LOOKUP);
+		*entry = (i64)(target - (u64)(uintptr_t)f->m->jt);
+		cr_expect(run_to(f, place, 0x5002) == 0x5006);
+		*entry = 0; /* the cell has it by now */
+		cr_expect(run_to(f, place, 0x5003) == 0x5006 && s[4] == 2);
+		cr_expect(run_to(f, place, 0x5004) == 0x5004);
+		cr_expect(f->v->reason == EXIT_LOOKUP);
+		f->v->abi.poll = ABI_POLL;
+		cr_expect(run_to(f, place, 0x5002) == 0x1000);
+		cr_expect(f->v->reason == EXIT_STOP);
+		f->v->abi.poll = 0;
+		*name = ABI_DEAD_PC;
+		cr_expect(run_to(f, place, 0x5002) == 0x5002 && s[4] == 2);
+		cr_expect(run_to(f, place, ABI_DEAD_PC) == ABI_DEAD_PC - 1);
+		cr_expect(f->v->reason == EXIT_LOOKUP && s[4] == 2);
+		flow_free(f);
+	}
+}
+
 /* An unboxed single is the canonical NaN, and the slot keeps its bits. */
 Test(flow, unboxed_entry)
 {

@@ -38,10 +38,9 @@
  * it is used; only its entry 0 must lead to backend_thunks.miss.
  *
  * Cells: a jump whose target is loaded from a place that the code names (a
- * procedure linkage table) has a cell for the code that it led to last, for
- * each vCPU one. The word before that code tells whether it still is right;
- * of code that is gone it is ABI_DEAD_PC. Jumps through cells are not stopped
- * by swapping the table: blocks that have them poll.
+ * procedure linkage table) has a cell for the code that it led to last: an
+ * entry behind the others of the jump table. The word before that code tells
+ * whether it still is right; of code that is gone it is ABI_DEAD_PC.
  */
 #ifndef TRANSLATOR_ABI_H
 #define TRANSLATOR_ABI_H
@@ -52,7 +51,7 @@
 #define ABI_NPIN 10
 #define ABI_NFPIN 12
 #define ABI_NTMP 512 /* spill words of one translation block */
-#define ABI_NHOST 28 /* words private to the backend */
+#define ABI_NHOST 27 /* words private to the backend */
 #define ABI_BIAS 128 /* VCPU points here: more slots in a disp8 */
 
 /* The indirect-branch table: index = (pc >> 1) & (ABI_JT_SIZE - 1). */
@@ -61,7 +60,9 @@
 #define ABI_JT_NO_PC ((u64)1)
 
 #define ABI_NCELLS 512u
-#define ABI_DEAD_PC (~(u64)0) /* odd: jumps through cells clear bit 0 */
+#define ABI_JT_ENTRIES (ABI_JT_SIZE + ABI_NCELLS)
+/* Both odd: jumps through cells clear bit 0. */
+#define ABI_DEAD_PC (~(u64)0)
 
 #define ABI_NCOUNTERS 64u
 #define ABI_POLL (~(u32)0) /* above all that VCPU's low half can be */
@@ -72,7 +73,7 @@ struct vcpu;
 struct abi_state {
 	u32 poll; /* ABI_POLL: go to service(STOP) at a backward branch; or 0 */
 	u32 fpu; /* guest MXCSR while outside generated code */
-	const i64 *jt; /* ABI_JT_SIZE entries, see above */
+	const i64 *jt; /* ABI_JT_ENTRIES entries, see above */
 	u64 pc; /* guest pc while outside generated code */
 	u64 state[ABI_NSLOTS];
 	u64 tmp[ABI_NTMP]; /* spills; arguments and result of `reference` */
@@ -112,15 +113,7 @@ struct abi_state {
 	u32 clock_keeps_fp;
 	/* In generated code: FPU_* flags raised that MXCSR does not have. */
 	u32 raised;
-	/* See above; each leads to backend_thunks.miss at first. */
-	const void *cell[ABI_NCELLS];
 };
-
-static inline void abi_reset_cells(struct abi_state *s, const void *miss)
-{
-	for (u32 k = 0; k < ABI_NCELLS; k++)
-		s->cell[k] = miss;
-}
 
 /*
  * The counter of the unit whose head is at pc: it is in the code, so it may

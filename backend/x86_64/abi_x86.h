@@ -34,8 +34,9 @@ static const u8 x86_fpin[ABI_NFPIN] = { XMM4, XMM5, XMM6, XMM7, XMM8, XMM9,
  *   LEAF      rax = number of a leaf helper, tmp[0..1] its operands; call.
  *             The result is in rax
  *   CLOCK     rcx = clock; call. The result is in rax
- *   CELL      rax = guest pc, r11 = 8 * the cell's number; call. rcx = the
- *             code of that pc, in the cell as well, or LOOKUP's
+ *   CELL      rax = guest pc, r11 = the cell's offset in the jump table;
+ *             call. rcx = the code of that pc, in the cell as well, or
+ *             LOOKUP's
  */
 enum x86_host {
 	HOST_SERVICE,

@@ -298,8 +298,6 @@ struct cold *fp_mode(
 /* flow.c */
 /* The end of a block; the block to go on with, or -1. */
 int emit_end(struct cc *c, ir_ref ref);
-/* The cell (translator/abi.h) of a GOTO_PTR or CALL, or -1. */
-int cell_of(const struct cc *c, const struct ir_insn *end);
 /* Store abi.pc and go to service; rcx holds the argument. */
 void exit_service(struct cc *c, u32 reason, gva_t pc);
 /* All code of the region, in one or two versions. */

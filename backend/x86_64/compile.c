@@ -248,9 +248,6 @@ static int prepare(struct cc *c)
 		if ((i->op == IR_GOTO_TB || i->op == IR_CALL) &&
 		    (gva_t)target <= c->r->pc)
 			c->polls = true;
-		if ((i->op == IR_GOTO_PTR || i->op == IR_CALL) &&
-		    cell_of(c, i) >= 0)
-			c->polls = true;
 	}
 	/* Each block in two versions, each end with up to three sites. */
 	c->links_cap = 6 * c->r->nblocks;

@@ -9,8 +9,7 @@
  * Safepoints: any cycle of translation blocks contains an edge to a pc not
  * above the start of the block that it leaves. A region with such an edge
  * polls at its entry, where all state is exact; the others never do.
- * (Indirect jumps are stopped by the runtime, which swaps the jump table;
- * regions with one through a cell poll, too.)
+ * (Indirect jumps are stopped by the runtime, which swaps the jump table.)
  *
  * A region's fast version may assume that certain slots hold boxed f32
  * values; it is checked at the entry, and a jump back to the region's own
@@ -281,10 +280,10 @@ static void cold_miss_call(struct cc *c, struct cold *x)
 	asm_jmp_to(&c->a, x->back);
 }
 
-/* arg: the cell's number. */
+/* arg: the cell's offset in the jump table. */
 static void cold_cell(struct cc *c, struct cold *x)
 {
-	asm_mov_ri(&c->a, R11, 8 * x->arg);
+	asm_mov_ri(&c->a, R11, x->arg);
 	asm_call_m(&c->a, mem_vcpu(HOST_OFF(HOST_CELL)));
 	asm_jmp_to(&c->a, x->back);
 }
@@ -300,7 +299,11 @@ static void check_mode(struct cc *c, bool odd)
 	cold_jcc(c, x, CC_A);
 }
 
-int cell_of(const struct cc *c, const struct ir_insn *end)
+/*
+ * The cell of a GOTO_PTR or CALL, as an offset in the jump table, or -1. Not
+ * for targets that may be odd: ABI_DEAD_PC must be none.
+ */
+static i32 cell_of(const struct cc *c, const struct ir_insn *end)
 {
 	const struct ir_insn *i = &c->insn[end->a];
 	unsigned loads = 0;
@@ -319,13 +322,13 @@ int cell_of(const struct cc *c, const struct ir_insn *end)
 	/* In files: the same wherever they are mapped. */
 	place += i->op == IR_PC ? i->imm - (i64)c->r->pc : i->imm;
 	place += (i64)(c->r->pc % 4096);
-	return (int)((u64)place / 8 % ABI_NCELLS);
+	return (i32)(8 * (ABI_JT_SIZE + (u64)place / 8 % ABI_NCELLS));
 }
 
 /* rcx = code of the guest pc at end's operand, or to the cold path. */
 static void find_code(struct cc *c, const struct ir_insn *end)
 {
-	int cell = cell_of(c, end);
+	i32 cell = cell_of(c, end);
 	bool odd = false;
 	struct cold *x;
 
@@ -337,7 +340,9 @@ static void find_code(struct cc *c, const struct ir_insn *end)
 	if (cell >= 0) {
 		x = cold_new(c, cold_cell);
 		x->arg = (u64)cell;
-		asm_load(&c->a, 8, RCX, mem_vcpu(ABI_OFF(cell) + 8 * cell));
+		asm_load(&c->a, 8, RDX, mem_vcpu(ABI_OFF(jt)));
+		asm_load(&c->a, 8, RCX, mem_at(RDX, cell));
+		asm_alu_rr(&c->a, ALU_ADD, 8, RCX, RDX);
 		asm_alu_rm(&c->a, ALU_CMP, 8, RAX, mem_at(RCX, -8));
 	} else {
 		x = cold_new(

@@ -256,7 +256,9 @@ static void fill_cell(struct asm_buf *b)
 {
 	x86_probe(b);
 	size_t none = asm_jcc(b, CC_NE);
-	asm_store(b, 8, mem_index(VCPU, R11, 0, ABI_OFF(cell)), RCX);
+	asm_alu_rr(b, ALU_SUB, 8, RCX, RDX);
+	asm_store(b, 8, mem_index(RDX, R11, 0, 0), RCX);
+	asm_alu_rr(b, ALU_ADD, 8, RCX, RDX);
 	asm_ret(b);
 	asm_fix(b, none, b->len);
 	asm_load(b, 8, RCX, mem_vcpu(HOST_OFF(HOST_LOOKUP)));

@@ -9,7 +9,7 @@
  * Holding code: a thread that executes generated code, or keeps a pointer to
  * a block, has in_code set. exec_event clears it around everything that may
  * block. A flush waits until nobody has it; whoever sets it again and finds
- * a new epoch forgets its call stack, whose frames are gone, and its cells.
+ * a new epoch forgets its call stack, whose frames are gone.
  */
 #include "runtime/exec/persist.h"
 #include "runtime/exec/tier.h"
@@ -50,7 +50,6 @@ static inline void enter_code(struct vcpu *v)
 	if (unlikely(v->flush_epoch != epoch)) {
 		v->flush_epoch = epoch;
 		v->abi.call_sp = v->abi.call_base;
-		abi_reset_cells(&v->abi, ex->thunks.miss);
 	}
 }
 
@@ -96,7 +95,7 @@ void exec_reset_tables(struct exec *ex)
 	tb_hash_reset(ex);
 	memset(ex->pages, 0, sizeof(*ex->pages) << PAGE_HASH_BITS);
 	if (ex->host) {
-		memset(ex->jt, 0, ABI_JT_SIZE * sizeof(*ex->jt));
+		memset(ex->jt, 0, ABI_JT_ENTRIES * sizeof(*ex->jt));
 		ex->jt[0] = jt_empty(ex, ex->jt, 0);
 		cache_reset(ex);
 	}

@@ -119,7 +119,7 @@ struct exec {
 
 	/* tables */
 	struct tb_hash *_Atomic hash;
-	/* ABI_JT_SIZE entries each (translator/abi.h); jt_miss stays empty,
+	/* ABI_JT_ENTRIES each (translator/abi.h); jt_miss stays empty,
 	   for requests */
 	i64 *jt, *jt_miss;
 	struct tb **by_code; /* in order of code address */

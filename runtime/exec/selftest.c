@@ -231,7 +231,6 @@ static bool run_native(struct bench *b, struct exec *ex)
 	s->call_sp = s->call_base = (u64)(uintptr_t)top;
 	s->call_limit = (u64)(uintptr_t)b->call_stack + CALL_STACK_FRAME;
 	s->jt = ex->jt_miss;
-	abi_reset_cells(s, ex->thunks.miss);
 	s->service = left;
 	b->enter = ex->thunks.enter;
 	pid_t pid = clone(run_aside, b->c_stack + STACK, CLONE_VM, b);

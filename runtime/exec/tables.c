@@ -330,6 +330,9 @@ void tb_replace(struct exec *ex, struct tb *tb)
 			l = next;
 		}
 	}
+	/* Cells may still have what was there. */
+	for (u32 i = ABI_JT_SIZE; i < ABI_JT_ENTRIES; i++)
+		__atomic_store_n(&ex->jt[i], 0, __ATOMIC_RELAXED);
 	tb_publish(ex, tb);
 }
 

@@ -198,8 +198,6 @@ void tier_sample(struct vcpu *v)
 	struct exec *ex = v->vm->exec;
 	gva_t pc = v->abi.pc;
 
-	/* There may be units for where they lead to. */
-	abi_reset_cells(&v->abi, ex->thunks.miss);
 	if (waits(ex->tier))
 		return;
 	spots_tick(&ex->tier->spots, pc);

@@ -14,7 +14,7 @@
 
 #define PAGES_BYTES (sizeof(struct page *) << PAGE_HASH_BITS)
 #define JT_HEAD 8 /* words before a jump table: a cache line */
-#define JT_BYTES ((JT_HEAD + ABI_JT_SIZE) * sizeof(i64))
+#define JT_BYTES ((JT_HEAD + ABI_JT_ENTRIES) * sizeof(i64))
 
 static i64 *jump_table(const struct exec *ex)
 {
@@ -152,7 +152,6 @@ static bool make_call_stack(struct vcpu *v)
 	v->abi.call_limit =
 	    (u64)(uintptr_t)v->call_stack + HOST_PAGE + CALL_STACK_FRAME;
 	v->abi.jt = ex->jt;
-	abi_reset_cells(&v->abi, ex->thunks.miss);
 	return true;
 }
 

@@ -275,10 +275,6 @@ Test(flow, cells)
 		cr_expect(run_to(f, place, 0x5003) == 0x5006 && s[4] == 2);
 		cr_expect(run_to(f, place, 0x5004) == 0x5004);
 		cr_expect(f->v->reason == EXIT_LOOKUP);
-		f->v->abi.poll = ABI_POLL;
-		cr_expect(run_to(f, place, 0x5002) == 0x1000);
-		cr_expect(f->v->reason == EXIT_STOP);
-		f->v->abi.poll = 0;
 		*name = ABI_DEAD_PC;
 		cr_expect(run_to(f, place, 0x5002) == 0x5002 && s[4] == 2);
 		cr_expect(run_to(f, place, ABI_DEAD_PC) == ABI_DEAD_PC - 1);

@@ -287,8 +287,6 @@ void machine_native(struct machine *m, struct vcpu *v)
 
 	*top = m->thunks.bottom;
 	v->abi.jt = m->jt;
-	if (!v->abi.cell[0])
-		abi_reset_cells(&v->abi, m->thunks.miss);
 	v->abi.call_base = v->abi.call_sp = (u64)(uintptr_t)top;
 	v->abi.mem_base = m->mem_base;
 	v->abi.service = service;

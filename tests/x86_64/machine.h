@@ -37,7 +37,7 @@ struct machine {
 	u64 mem_base;
 	u8 *call_stack;
 	u64 jt_pc; /* of an empty entry of jt */
-	i64 jt[ABI_JT_SIZE];
+	i64 jt[ABI_JT_ENTRIES];
 	/* the region compiled last */
 	struct codegen cg;
 	struct x86_features features;

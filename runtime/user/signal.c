@@ -15,6 +15,8 @@
  *     handlers: mostly there is none before the old mask is back. One that
  *     comes meanwhile is given back to the kernel, and the mask is set then.
  */
+#include <linux/membarrier.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -275,6 +277,33 @@ int signal_host_action(struct linux_process *p, int sig)
 	return set_host_action(p, sig, &act);
 }
 
+/* Has t blocked the signal for the guest, but not for the host yet? */
+static bool blocks_late(const struct linux_task *t, u64 bit)
+{
+	return (t->sigmask & bit) &&
+	    !(__atomic_load_n(&t->host_mask, __ATOMIC_ACQUIRE) & bit) &&
+	    !t->leaving && !t->p->ending;
+}
+
+void signal_unhandle(struct linux_process *p, int sig)
+{
+	const u64 bit = SIGNAL_BIT(sig);
+	const u64 a[6] = { MEMBARRIER_CMD_PRIVATE_EXPEDITED };
+
+	if (!(atomic_fetch_and(&p->handled, ~bit) & bit) || p->ntasks == 1)
+		return;
+	/* Others see that, or we see what they block: open_mask. */
+	host_call(SYS_membarrier, a);
+	pthread_mutex_lock(&p->lock);
+	for (struct linux_task *t = p->tasks; t; t = t->next)
+		if (t != linux_current() && blocks_late(t, bit)) {
+			signal_kick(t);
+			while (blocks_late(t, bit))
+				sched_yield();
+		}
+	pthread_mutex_unlock(&p->lock);
+}
+
 void signal_inherit(struct linux_process *p)
 {
 	for (int s = 1; s <= LINUX_NSIG; s++) {
@@ -459,6 +488,8 @@ static int enter_handler(struct linux_task *t, const siginfo_t *info,
 /* The action to take now; SA_RESETHAND is applied. */
 static struct linux_sigaction take_action(struct linux_process *p, int sig)
 {
+	if (p->action[sig].flags & SA_RESETHAND)
+		signal_unhandle(p, sig);
 	pthread_mutex_lock(&p->sig_lock);
 	struct linux_sigaction act = p->action[sig];
 	if (act.handler > 1 && (act.flags & SA_RESETHAND)) {

@@ -102,6 +102,11 @@ enum signal_default { SIGNAL_TERM, SIGNAL_CORE, SIGNAL_IGNORE, SIGNAL_STOP };
 enum signal_default signal_default_of(int sig);
 /* The guest process dies of sig. */
 void signal_die(struct linux_process *p, int sig);
+/*
+ * sig is about to lose its handler: by now it is blocked for the host, too,
+ * in each thread that blocks it. No lock is held.
+ */
+void signal_unhandle(struct linux_process *p, int sig);
 /* Tell the host what the guest wants done about sig. 0 or -errno. */
 int signal_host_action(struct linux_process *p, int sig);
 /* Before execve: what the host cannot know is set on it. Undo: fini = 1. */

@@ -144,6 +144,8 @@ i64 sys_rt_sigaction(struct linux_task *t, const u64 a[6])
 		return -EINVAL;
 	if (a[1] && get_action(t, a[1], &new))
 		return -EFAULT;
+	if (a[1] && new.handler <= 1)
+		signal_unhandle(p, (int)sig);
 	pthread_mutex_lock(&p->sig_lock);
 	old = p->action[sig];
 	if (a[1]) {

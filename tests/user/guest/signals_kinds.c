@@ -452,6 +452,54 @@ static void test_latency(void)
 	CHECK(ndelay == 200 && soon >= 20);
 }
 
+static atomic_int blocker_is;
+static pthread_t blocker;
+
+static void *block_and_spin(void *unused)
+{
+	sigset_t usr1, old;
+
+	(void)unused;
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	for (int i = 0; i < 100; i++) {
+		pthread_sigmask(SIG_BLOCK, &usr1, &old);
+		blocker_is = 1;
+		while (blocker_is == 1) /* without a system call */
+			;
+		/* What came meanwhile is ignored, then gone. */
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		blocker_is = 0;
+		while (!blocker_is)
+			;
+	}
+	return NULL;
+}
+
+/* Blocked while it had a handler, it stays so when it loses that. */
+static void test_unhandled(void)
+{
+	CHECK(!pthread_create(&blocker, NULL, block_and_spin, NULL));
+	for (int i = 0; i < 100; i++) {
+		install(SIGUSR1, i % 2 ? SA_RESETHAND : 0);
+		count = 0;
+		while (blocker_is != 1)
+			;
+		if (i % 2)
+			raise(SIGUSR1); /* from here on its default */
+		else
+			dispose(SIGUSR1, SIG_DFL, 0);
+		CHECK(count == i % 2);
+		CHECK(!pthread_kill(blocker, SIGUSR1));
+		dispose(SIGUSR1, SIG_IGN, 0);
+		blocker_is = 2;
+		while (blocker_is)
+			;
+		blocker_is = 3;
+	}
+	CHECK(!pthread_join(blocker, NULL));
+}
+
 int main(int argc, char **argv)
 {
 	(void)argv;
@@ -461,6 +509,7 @@ int main(int argc, char **argv)
 	test_altstack();
 	test_epoll_mask();
 	test_latency();
+	test_unhandled();
 	if (argc > 1) {
 		double worst = 0, sum = 0;
 		for (int i = 0; i < 200; i++) {

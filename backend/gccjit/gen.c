@@ -273,6 +273,7 @@ static void gen_insn(struct gen *g, ir_ref ref)
 		gen_assign(g, g->slot[i->aux],
 		    gen_single(g, i->aux) ? g->val[v] : gen_value(g, v));
 		slots_add(&g->at.dirty, i->aux);
+		g->put[i->aux] = i->a;
 		if (g->raw[v])
 			slots_add(&g->at.raw, i->aux);
 		else
@@ -313,7 +314,9 @@ static void gen_node(struct gen *g, u32 k)
 	g->r = g->n->ir;
 	g->val = calloc(g->r->ninsns, sizeof(rval));
 	g->raw = calloc(g->r->ninsns, sizeof(bool));
-	if (!g->val || !g->raw) {
+	g->var = calloc(g->r->ninsns, sizeof(lval));
+	g->settled = calloc(g->r->ninsns, sizeof(bool));
+	if (!g->val || !g->raw || !g->var || !g->settled) {
 		g->refused = true;
 		return;
 	}
@@ -326,12 +329,16 @@ static void gen_node(struct gen *g, u32 k)
 		ir_ref end = blk->first + blk->n - 1;
 		g->cur = blocks[order[b]];
 		g->at = facts[order[b]];
+		memset(g->put, 0, sizeof(g->put));
+		memset(g->settled, 0, g->r->ninsns * sizeof(bool));
 		for (ir_ref i = blk->first; i < end; i++)
 			gen_insn(g, i);
 		gen_end(g, end, blocks, facts);
 	}
 	free(g->val);
 	free(g->raw);
+	free(g->var);
+	free(g->settled);
 }
 
 /* The nodes that there is code for; the ways to the others are exits. */

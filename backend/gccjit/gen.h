@@ -105,6 +105,10 @@ struct gen {
 	gcc_jit_block *cur;
 	rval *val; /* by ref */
 	bool *raw; /* by ref: as facts.raw */
+	lval *var; /* by ref: the variable that is val, or NULL */
+	/* of the block */
+	ir_ref put[ABI_NSLOTS]; /* what it has put to the slot */
+	bool *settled; /* by ref: made canonical */
 	struct facts at;
 	gva_t pc; /* of the last insn */
 };
@@ -142,8 +146,6 @@ bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref);
 void gen_int(struct gen *g, ir_ref ref);
 bool gen_can_fp(const struct gen *g, const struct ir_insn *i);
 void gen_fp(struct gen *g, ir_ref ref);
-/* v with a NaN made canonical. */
-rval gen_canonical(struct gen *g, u8 ty, rval v);
 /* A value whose bits can be seen. */
 rval gen_seen(struct gen *g, ir_ref ref);
 /* At the entry, and at the exits before it: what gen_box needs. */
@@ -158,8 +160,11 @@ void gen_take(struct gen *g, unsigned slot, rval whole);
 rval gen_is_nan(struct gen *g, unsigned slot, rval whole);
 /* Is it the canonical NaN? */
 rval gen_is_canonical(struct gen *g, unsigned slot, rval whole);
-/* Does it hold a float? */
-rval gen_is_boxed(struct gen *g, rval whole);
+/* Is one of these a NaN, of those that are kept as floats or are not? */
+rval gen_any_nan(
+    struct gen *g, const struct slots *in, bool single, rval *whole);
+/* Do all that are kept as floats hold one? NULL: there are none. */
+rval gen_all_boxed(struct gen *g, rval *whole);
 /* A value, wherever it is kept. */
 rval gen_value(struct gen *g, ir_ref ref);
 /* Make the raw slots canonical, but for those that may stay raw. */

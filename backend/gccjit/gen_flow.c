@@ -98,10 +98,11 @@ static void add_inputs(
 }
 
 /* state[] of the pins becomes true, where they do not count as dirty. */
-static void store_pins(struct gen *g, const struct pins *p)
+static void store_pins(struct gen *g, const struct pins *p, bool single)
 {
 	for (unsigned k = 0; g->memory && k < p->n; k++)
-		if (!slots_has(&g->in[0].dirty, p->slot[k]))
+		if (gen_single(g, p->slot[k]) == single &&
+		    !slots_has(&g->in[0].dirty, p->slot[k]))
 			gen_store_slot(g, p->slot[k]);
 }
 
@@ -402,30 +403,72 @@ static void demand_canonical(
 	g->cur = on;
 }
 
+/* Those of the slots that are kept as floats, or those that are not. */
+static struct slots of_kind(
+    const struct gen *g, const struct slots *of, bool single)
+{
+	struct slots s = *of;
+
+	for (size_t k = 0; k < ARRAY_LEN(s.w); k++)
+		s.w[k] &= single ? g->single.w[k] : ~g->single.w[k];
+	return s;
+}
+
+/* All of a kind at once, then, if there is a NaN, one by one. */
+static void check_raw(
+    struct gen *g, bool single, rval *whole, gcc_jit_block *other)
+{
+	struct slots raw = of_kind(g, &g->in[0].raw, single);
+	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+
+	for (size_t k = 0; k < ARRAY_LEN(raw.w); k++)
+		raw.w[k] &= g->used.w[k];
+	if (slots_count(&raw)) {
+		gcc_jit_block_end_with_conditional(g->cur, NULL,
+		    gen_unlikely(g, gen_any_nan(g, &raw, single, whole)), rare,
+		    on);
+		g->cur = rare;
+	} else {
+		gcc_jit_block_end_with_jump(rare, NULL, on);
+	}
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&raw, s))
+			demand_canonical(g, s, whole[s], other);
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = on;
+}
+
 /* What the unit assumes of the state at its entry; else it is not for it. */
 static void check_entry(
     struct gen *g, rval *whole, const struct pins *p, const struct pins *f)
 {
 	gcc_jit_block *other = gen_block(g);
-	bool any = false;
+	rval boxed = gen_all_boxed(g, whole);
 
-	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
-		bool raw = slots_has(&g->in[0].raw, s);
-		if (!slots_has(&g->used, s) || !(gen_single(g, s) || raw))
-			continue;
-		if (gen_single(g, s))
-			demand(g, gen_is_boxed(g, whole[s]), other);
-		if (raw)
-			demand_canonical(g, s, whole[s], other);
-		any = true;
+	if (!boxed && !slots_count(&g->in[0].raw)) {
+		gcc_jit_block_end_with_jump(g->cur, NULL, other);
+		g->cur = other;
+		return;
 	}
+	if (boxed)
+		demand(g, boxed, other);
+	check_raw(g, false, whole, other);
+	check_raw(g, true, whole, other);
 	gcc_jit_block *on = g->cur;
 	g->cur = other;
-	if (any)
-		leave_at_once(g, whole, p, f);
-	else
-		gcc_jit_block_end_with_jump(other, NULL, on);
+	leave_at_once(g, whole, p, f);
 	g->cur = on;
+}
+
+/* What the slots of a kind hold, also in state[] where they are not dirty. */
+static void take(struct gen *g, bool single, rval *whole, const struct pins *p,
+    const struct pins *f)
+{
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (whole[s] && gen_single(g, s) == single)
+			gen_take(g, s, whole[s]);
+	store_pins(g, p, single);
+	store_pins(g, f, single);
 }
 
 void gen_entry(struct gen *g, gcc_jit_block *b)
@@ -450,12 +493,9 @@ void gen_entry(struct gen *g, gcc_jit_block *b)
 	take_pins(g, &p, whole);
 	take_pins(g, &f, whole);
 	load_others(g, whole);
+	take(g, false, whole, &p, &f);
 	check_entry(g, whole, &p, &f);
-	for (unsigned s = 0; s < ABI_NSLOTS; s++)
-		if (whole[s])
-			gen_take(g, s, whole[s]);
-	store_pins(g, &p);
-	store_pins(g, &f);
+	take(g, true, whole, &p, &f);
 	gen_guest(g);
 	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[0]);
 }

@@ -51,6 +51,7 @@ static lval keep(struct gen *g, ir_ref ref, rval v)
 
 	if (v)
 		gen_assign(g, to, v);
+	g->var[ref] = to;
 	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 	return to;
 }
@@ -74,41 +75,44 @@ static i64 nan_bits(u8 ty)
 }
 
 /*
+ * Make NaNs in one or two variables canonical. A statement, so that GCC needs
+ * no copy for a way that is not taken, makes no arithmetic of the branch, nor
+ * goes through an integer register; what is rare is behind the unit's code.
  * The canonical NaN: ones, shifted left until exponent and sign are left, and
- * right by one. By asm, so that GCC makes no arithmetic of a branch, nor goes
- * through an integer register.
+ * right by one.
  */
-static void set_nan(struct gen *g, u8 ty, lval to)
+static void canonicalize(struct gen *g, u8 ty, lval a, lval b)
 {
-	bool wide = ty == IR_F64;
-	const char *text = g->f.avx ?
-	    (wide ? "vpcmpeqd %0, %0, %0; vpsllq $52, %0, %0; "
-		    "vpsrlq $1, %0, %0" :
-		    "vpcmpeqd %0, %0, %0; vpslld $23, %0, %0; "
-		    "vpsrld $1, %0, %0") :
-	    (wide ? "pcmpeqd %0, %0; psllq $52, %0; psrlq $1, %0" :
-		    "pcmpeqd %0, %0; pslld $23, %0; psrld $1, %0");
-	gcc_jit_extended_asm *a =
+	const char *v = g->f.avx ? "v" : "", d = ty == IR_F64 ? 'd' : 's';
+	char text[512], set[2][128];
+	size_t n;
+
+	for (int k = 0; k < 2; k++) {
+		char same[8], size = ty == IR_F64 ? 'q' : 'd';
+		snprintf(same, sizeof(same), g->f.avx ? "%%%d, " : "", k);
+		snprintf(set[k], sizeof(set[k]),
+		    "%spcmpeqd %%%d, %s%%%d; %spsll%c $%d, %s%%%d; "
+		    "%spsrl%c $1, %s%%%d; ",
+		    v, k, same, k, v, size, ty == IR_F64 ? 52 : 23, same, k, v,
+		    size, same, k);
+	}
+	n = (size_t)snprintf(text, sizeof(text),
+	    "%sucomis%c %%%d, %%0; jp 2f\n1:\n"
+	    "\t.pushsection .text, 1\n2:\t",
+	    v, d, b ? 1 : 0);
+	if (b)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "%sucomis%c %%0, %%0; jnp 3f; %s\n"
+		    "3:\t%sucomis%c %%1, %%1; jnp 1b; ",
+		    v, d, set[0], v, d);
+	snprintf(text + n, sizeof(text) - n, "%sjmp 1b\n\t.popsection",
+	    set[b ? 1 : 0]);
+	gcc_jit_extended_asm *s =
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
-
-	gcc_jit_extended_asm_set_volatile_flag(a, 1);
-	gcc_jit_extended_asm_add_output_operand(a, NULL, "=x", to);
-}
-
-rval gen_canonical(struct gen *g, u8 ty, rval v)
-{
-	lval to = gen_local(g, g->type[ty], "c");
-	rval c = gcc_jit_lvalue_as_rvalue(to);
-	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
-
-	gen_assign(g, to, v);
-	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_unlikely(g, gen_cmp(g, GCC_JIT_COMPARISON_NE, c, c)), rare, on);
-	g->cur = rare;
-	set_nan(g, ty, to);
-	gcc_jit_block_end_with_jump(g->cur, NULL, on);
-	g->cur = on;
-	return c;
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", a);
+	if (b)
+		gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", b);
+	gcc_jit_extended_asm_add_clobber(s, "cc");
 }
 
 /* With AVX in one instruction, next to a register of ones. */
@@ -156,14 +160,22 @@ rval gen_value(struct gen *g, ir_ref ref)
 
 void gen_settle(struct gen *g, const struct slots *but)
 {
+	lval waits[2] = { NULL, NULL }; /* double, float */
+
 	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
 		if (!slots_has(&g->at.raw, s) || (but && slots_has(but, s)))
 			continue;
-		gen_assign(g, g->slot[s],
-		    gen_canonical(g, gen_single(g, s) ? IR_F32 : IR_F64,
-			gcc_jit_lvalue_as_rvalue(g->slot[s])));
+		bool single = gen_single(g, s);
+		if (waits[single])
+			canonicalize(g, single ? IR_F32 : IR_F64, waits[single],
+			    g->slot[s]);
+		waits[single] = waits[single] ? NULL : g->slot[s];
 		slots_remove(&g->at.raw, s);
 	}
+	for (int single = 0; single < 2; single++)
+		if (waits[single])
+			canonicalize(
+			    g, single ? IR_F32 : IR_F64, waits[single], NULL);
 }
 
 rval gen_whole(struct gen *g, unsigned slot)
@@ -181,16 +193,6 @@ void gen_take(struct gen *g, unsigned slot, rval whole)
 	gen_assign(g, g->slot[slot], whole);
 }
 
-rval gen_is_boxed(struct gen *g, rval whole)
-{
-	gcc_jit_type *t = g->type[IR_I64];
-
-	return gen_cmp(g, GCC_JIT_COMPARISON_EQ,
-	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, bitcast(g, IR_I64, whole),
-		gen_num(g, t, 32)),
-	    gen_num(g, t, 0xffffffff));
-}
-
 /* By its bits: a comparison would raise invalid for a signalling one. */
 rval gen_is_nan(struct gen *g, unsigned slot, rval whole)
 {
@@ -202,6 +204,77 @@ rval gen_is_nan(struct gen *g, unsigned slot, rval whole)
 	return gen_cmp(g, GCC_JIT_COMPARISON_GT,
 	    gen_bin(g, GCC_JIT_BINARY_OP_LSHIFT, t, bits, gen_num(g, t, 1)),
 	    gen_num(g, t, single ? 0xff000000 : (i64)0xffe0000000000000));
+}
+
+/* Not known to GCC: a map has no name for a constant in memory. */
+static void opaque_in(struct gen *g, lval v, const char *where)
+{
+	gcc_jit_extended_asm_add_output_operand(
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, where, v);
+}
+
+static void opaque(struct gen *g, lval v)
+{
+	opaque_in(g, v, "+x");
+}
+
+/*
+ * Without its sign a NaN is above infinity: this much more overflows into the
+ * sign. By the bits, as a comparison would raise invalid for a signalling one.
+ */
+rval gen_any_nan(
+    struct gen *g, const struct slots *in, bool single, rval *whole)
+{
+	gcc_jit_type *t = g->type[single ? IR_I32 : IR_I64];
+	lval num[3]; /* no sign; what is added; the result */
+
+	for (int k = 0; k < 3; k++)
+		num[k] = gen_local(g, t, "nan");
+	gen_assign(g, num[0], gen_num(g, t, single ? 0x7fffffff : INT64_MAX));
+	gen_assign(
+	    g, num[1], gen_num(g, t, single ? 0x7fffff : 0xfffffffffffff));
+	gen_assign(g, num[2], gen_num(g, t, 0));
+	if (!single) {
+		/* once in a register, not often anew */
+		opaque_in(g, num[0], "+r");
+		opaque_in(g, num[1], "+r");
+	}
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!slots_has(in, s) || gen_single(g, s) != single)
+			continue;
+		rval v = gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t,
+		    gen_cast(g, t, bitcast(g, IR_I64, whole[s])),
+		    gcc_jit_lvalue_as_rvalue(num[0]));
+		v = gen_bin(g, GCC_JIT_BINARY_OP_PLUS, t, v,
+		    gcc_jit_lvalue_as_rvalue(num[1]));
+		gen_assign(g, num[2],
+		    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, v,
+			gcc_jit_lvalue_as_rvalue(num[2])));
+	}
+	gcc_jit_type *sign = single ? g->i32 : g->i64;
+	return gen_cmp(g, GCC_JIT_COMPARISON_LT,
+	    gen_cast(g, sign, gcc_jit_lvalue_as_rvalue(num[2])),
+	    gen_num(g, sign, 0));
+}
+
+rval gen_all_boxed(struct gen *g, rval *whole)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+	rval all = NULL;
+
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!slots_has(&g->used, s) || !gen_single(g, s))
+			continue;
+		rval v = bitcast(g, IR_I64, whole[s]);
+		all = all ?
+		    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t, all, v) :
+		    v;
+	}
+	return all ?
+	    gen_cmp(g, GCC_JIT_COMPARISON_EQ,
+		gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, all, gen_num(g, t, 32)),
+		gen_num(g, t, 0xffffffff)) :
+	    NULL;
 }
 
 /* Of a value of state[] that is a NaN. */
@@ -216,11 +289,37 @@ rval gen_is_canonical(struct gen *g, unsigned slot, rval whole)
 	    gen_num(g, t, nan));
 }
 
+/* Was the slot's value, as it is here, put by this node, and is it v? */
+static bool holds(const struct gen *g, unsigned slot, ir_ref v)
+{
+	ir_ref put = g->put[slot];
+
+	if (put && gen_single(g, slot))
+		put = g->r->insn[put].a; /* of the box */
+	return put && put == v;
+}
+
+/* In place: what it was put to is canonical from here on, too. */
 rval gen_seen(struct gen *g, ir_ref ref)
 {
 	rval v = gen_value(g, ref);
+	lval var = g->var[ref];
 
-	return g->raw[ref] ? gen_canonical(g, g->r->insn[ref].type, v) : v;
+	if (!g->raw[ref] || g->settled[ref])
+		return v;
+	if (!var) {
+		var = gen_local(g, g->type[g->r->insn[ref].type], "c");
+		gen_assign(g, var, v);
+	}
+	canonicalize(g, g->r->insn[ref].type, var, NULL);
+	g->settled[ref] = g->var[ref] != NULL;
+	v = gcc_jit_lvalue_as_rvalue(var);
+	for (unsigned s = 0; s < ABI_NSLOTS; s++)
+		if (slots_has(&g->at.raw, s) && holds(g, s, ref)) {
+			gen_assign(g, g->slot[s], v);
+			slots_remove(&g->at.raw, s);
+		}
+	return v;
 }
 
 /*
@@ -439,13 +538,6 @@ static bool sees_bits(u8 op)
 	    op == IR_FBITS || op == IR_F32_BOX || op == IR_F32_UNBOX;
 }
 
-/* Not known to GCC: a map has no name for a constant in memory. */
-static void opaque(struct gen *g, lval v)
-{
-	gcc_jit_extended_asm_add_output_operand(
-	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, "+x", v);
-}
-
 /* GCC takes x < x for false, whatever flags a NaN would raise. */
 static rval compare(struct gen *g, enum gcc_jit_comparison op, rval a, rval b)
 {
@@ -512,6 +604,7 @@ void gen_fp(struct gen *g, ir_ref ref)
 	case IR_FNMSUB: fma_op(g, ref); return;
 	case IR_FCANON:
 		g->val[ref] = a;
+		g->var[ref] = g->var[i->a];
 		g->raw[ref] = true;
 		return;
 	case IR_F_TO_S32: to_signed(g, ref, false); return;

@@ -136,9 +136,8 @@ static lval leave(struct gen *g, rval pc)
 	gcc_jit_extended_asm *a = statement(g, LEAVE);
 	add_inputs(a, &p, "r");
 	add_inputs(a, &f, "x");
-	if (rax)
-		gcc_jit_extended_asm_add_input_operand(
-		    a, NULL, "r", gcc_jit_lvalue_as_rvalue(rax));
+	if (rax) /* changed, or GCC loads what it was given again, behind it */
+		gcc_jit_extended_asm_add_output_operand(a, NULL, "+r", rax);
 	gcc_jit_extended_asm_add_clobber(a, "memory");
 	return rax;
 }

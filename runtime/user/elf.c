@@ -179,19 +179,17 @@ static int check_interp(
 	return 0;
 }
 
-/* Address of the program headers in memory: PT_PHDR's, or a PT_LOAD's. */
+/* Where the first program header is in memory, if it is, as Linux tells. */
 static u64 find_phdr(const struct elf_file *f)
 {
-	u64 off = f->eh.e_phoff;
-	u64 size = (u64)f->eh.e_phnum * sizeof(Elf64_Phdr);
+	u64 off = f->eh.e_phoff, at = 0;
 	for (unsigned i = 0; i < f->eh.e_phnum; i++) {
 		const Elf64_Phdr *ph = &f->ph[i];
 		if (ph->p_type == PT_LOAD && ph->p_offset <= off &&
-		    off - ph->p_offset <= ph->p_filesz &&
-		    size <= ph->p_filesz - (off - ph->p_offset))
-			return ph->p_vaddr + (off - ph->p_offset);
+		    off - ph->p_offset < ph->p_filesz)
+			at = ph->p_vaddr + (off - ph->p_offset);
 	}
-	return 0;
+	return at;
 }
 
 /* The kernel itself jumps to the interpreter, if there is one. */

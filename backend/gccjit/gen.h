@@ -160,7 +160,7 @@ void gen_take(struct gen *g, unsigned slot, rval whole);
 rval gen_is_nan(struct gen *g, unsigned slot, rval whole);
 /* Is it the canonical NaN? */
 rval gen_is_canonical(struct gen *g, unsigned slot, rval whole);
-/* Is one of these a NaN, of those that are kept as floats or are not? */
+/* Is one of these, which are all kept as floats or none, a NaN? */
 rval gen_any_nan(
     struct gen *g, const struct slots *in, bool single, rval *whole);
 /* Do all that are kept as floats hold one? NULL: there are none. */

@@ -402,34 +402,21 @@ static void demand_canonical(
 	g->cur = on;
 }
 
-/* Those of the slots that are kept as floats, or those that are not. */
-static struct slots of_kind(
-    const struct gen *g, const struct slots *of, bool single)
-{
-	struct slots s = *of;
-
-	for (size_t k = 0; k < ARRAY_LEN(s.w); k++)
-		s.w[k] &= single ? g->single.w[k] : ~g->single.w[k];
-	return s;
-}
-
 /* All of a kind at once, then, if there is a NaN, one by one. */
 static void check_raw(
     struct gen *g, bool single, rval *whole, gcc_jit_block *other)
 {
-	struct slots raw = of_kind(g, &g->in[0].raw, single);
-	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+	struct slots raw = g->in[0].raw;
 
 	for (size_t k = 0; k < ARRAY_LEN(raw.w); k++)
-		raw.w[k] &= g->used.w[k];
-	if (slots_count(&raw)) {
-		gcc_jit_block_end_with_conditional(g->cur, NULL,
-		    gen_unlikely(g, gen_any_nan(g, &raw, single, whole)), rare,
-		    on);
-		g->cur = rare;
-	} else {
-		gcc_jit_block_end_with_jump(rare, NULL, on);
-	}
+		raw.w[k] &=
+		    g->used.w[k] & (single ? g->single.w[k] : ~g->single.w[k]);
+	if (!slots_count(&raw))
+		return;
+	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g, gen_any_nan(g, &raw, single, whole)), rare, on);
+	g->cur = rare;
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (slots_has(&raw, s))
 			demand_canonical(g, s, whole[s], other);

@@ -240,7 +240,7 @@ rval gen_any_nan(
 		opaque_in(g, num[1], "+r");
 	}
 	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
-		if (!slots_has(in, s) || gen_single(g, s) != single)
+		if (!slots_has(in, s))
 			continue;
 		rval v = gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t,
 		    gen_cast(g, t, bitcast(g, IR_I64, whole[s])),

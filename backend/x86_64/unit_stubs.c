@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "backend/x86_64/loader.h"
+#include "backend/x86_64/thunks.h"
 
 void loader_note_pc(struct loader *l, size_t at)
 {
@@ -45,12 +46,7 @@ static void link_jump(struct loader *l, gva_t target)
 /* By the jump table, to the pc in rax. */
 static void go_on_ptr(struct asm_buf *a)
 {
-	asm_mov_rr(a, 4, RCX, RAX);
-	asm_alu_ri(a, ALU_AND, 4, RCX, (i32)(2 * ABI_JT_SIZE - 2));
-	asm_load(a, 8, RDX, mem_vcpu(ABI_OFF(jt)));
-	asm_load(a, 8, RCX, mem_index(RDX, RCX, 2, 0));
-	asm_alu_rr(a, ALU_ADD, 8, RCX, RDX);
-	asm_alu_rm(a, ALU_CMP, 8, RAX, mem_at(RCX, -8));
+	x86_probe(a);
 	size_t miss = asm_jcc8(a, CC_NE);
 	asm_jmp_r(a, RCX);
 	asm_fix8(a, miss);

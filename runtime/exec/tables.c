@@ -169,12 +169,12 @@ static void jt_remove(const struct exec *ex, i64 *e, i64 value)
 	    e, &value, none, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* The word before tb's code. */
-static void name_code(struct exec *ex, const struct tb *tb, u64 pc)
+/* No cell leads to tb's code any more. */
+static void disown_code(struct exec *ex, const struct tb *tb)
 {
 	u64 *at =
 	    (u64 *)(void *)cache_rw(ex, (u64)(uintptr_t)tb->code - sizeof(u64));
-	__atomic_store_n(at, pc, __ATOMIC_SEQ_CST);
+	__atomic_store_n(at, ABI_DEAD_PC, __ATOMIC_SEQ_CST);
 }
 
 struct tb *tb_find(const struct exec *ex, gva_t pc)
@@ -389,7 +389,7 @@ void tb_kill(struct exec *ex, struct tb *tb)
 	}
 	if (tb->code) {
 		jt_remove(ex, jt_entry(ex, tb->pc), jt_value(ex, tb));
-		name_code(ex, tb, ABI_DEAD_PC);
+		disown_code(ex, tb);
 		unlink_incoming(ex, tb);
 	}
 	atomic_fetch_add(&ex->vm->stats.invalidated, 1);

@@ -114,8 +114,8 @@ static bool mergeable(const struct map_range *a, const struct map_range *b)
 {
 	return a->end == b->start && a->prot == b->prot &&
 	    a->shared == b->shared && a->was_writable == b->was_writable &&
-	    a->grows == b->grows && a->no_exec == b->no_exec &&
-	    a->dev == b->dev && a->ino == b->ino && a->name == b->name &&
+	    a->grows == b->grows && a->mount == b->mount && a->dev == b->dev &&
+	    a->ino == b->ino && a->name == b->name &&
 	    (!a->ino || a->offset + (a->end - a->start) == b->offset);
 }
 

@@ -23,10 +23,11 @@ struct map_range {
 	bool shared;
 	bool was_writable; /* since it was mapped: its code may change */
 	bool grows; /* downwards, when it is touched there */
-	bool no_exec; /* of a file that may not be executed where it is */
 	u64 offset; /* in the file */
 	u64 dev, ino; /* 0: anonymous */
-	const char *name; /* interned in the map; NULL: none */
+	u64 mount; /* through which the file was opened; 0: not known */
+	const char
+	    *name; /* interned in the map; NULL: none, or only the host's */
 };
 
 struct mem_map {

@@ -287,6 +287,7 @@ struct linux_process {
 	_Atomic u64 handled; /* standard signals that have a guest handler */
 	pthread_mutex_t sig_lock; /* guards action */
 	struct linux_sigaction action[LINUX_NSIG + 1];
+	u8 host_action[LINUX_NSIG + 1]; /* what the host has, signal.c */
 	int strace_fd; /* where --strace goes; -1: nowhere */
 	bool published; /* the kernel knows where arguments are, proc_peer.c */
 	_Atomic bool mem_open; /* /proc/self/mem was opened for writing */

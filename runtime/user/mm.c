@@ -10,11 +10,11 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runtime/user/limits.h"
+#include "runtime/user/mapped.h"
 #include "runtime/user/mm.h"
 
 #define PROT_SEM 8 /* means nothing any more */
@@ -103,25 +103,17 @@ static int claim(struct linux_process *p, gva_t start, gva_t end)
 	return 0;
 }
 
-/* Fill in what /proc/self/maps shows of a file. */
-static void describe_fd(
-    struct map_range *r, int fd, const char *name, char *buf, size_t n)
+/* The name of an open file, or NULL. */
+static const char *name_of(int fd, char buf[PATH_MAX])
 {
-	struct stat st;
-	if (fstat(fd, &st) == 0) {
-		r->dev = st.st_dev;
-		r->ino = st.st_ino;
-	}
-	r->name = name;
-	if (!name) {
-		char link[32];
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		ssize_t k = readlink(link, buf, n - 1);
-		if (k > 0) {
-			buf[k] = 0;
-			r->name = buf;
-		}
-	}
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, buf, PATH_MAX - 1);
+	if (n <= 0)
+		return NULL;
+	buf[n] = 0;
+	return buf;
 }
 
 /* No code from where no program may be: the host is not asked for it. */
@@ -187,8 +179,9 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 		.name = name,
 	};
 	if (!(flags & MAP_ANONYMOUS)) {
-		describe_fd(&r, fd, name, buf, sizeof(buf));
-		r.no_exec = no_programs(fd);
+		mapped_file(&r, fd);
+		if (!name && (prot & PROT_EXEC))
+			r.name = name_of(fd, buf);
 	} else {
 		r.offset = 0;
 	}
@@ -208,38 +201,50 @@ static i64 map_locked(struct linux_process *p, gva_t addr, u64 len, int prot,
 	return (i64)r.start;
 }
 
-i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
-    int fd, u64 off, const char *name)
+/* 0 or -errno; *addr and *len are made whole pages. */
+static int check_place(
+    const struct linux_process *p, gva_t *addr, u64 *len, int flags)
 {
 	u64 end;
-	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 
-	if (off & (HOST_PAGE - 1))
+	if (*len == 0)
 		return -EINVAL;
-	if (!(flags & MAP_ANONYMOUS) && fcntl(fd, F_GETFD) < 0)
-		return -EBADF;
-	if (len == 0)
-		return -EINVAL;
-	if (len > p->abi->task_size)
+	if (*len > p->abi->task_size)
 		return -ENOMEM;
-	len = ALIGN_UP(len, HOST_PAGE);
-	if (fixed) {
-		if (addr & (HOST_PAGE - 1))
+	*len = ALIGN_UP(*len, HOST_PAGE);
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (*addr & (HOST_PAGE - 1))
 			return -EINVAL;
-		if (__builtin_add_overflow(addr, len, &end) ||
+		if (__builtin_add_overflow(*addr, *len, &end) ||
 		    end > p->abi->task_size)
 			return -ENOMEM;
 	} else {
-		addr = ALIGN_DOWN(addr, HOST_PAGE);
-		if (addr > p->abi->task_size - len)
-			addr = 0;
+		*addr = ALIGN_DOWN(*addr, HOST_PAGE);
+		if (*addr > p->abi->task_size - *len)
+			*addr = 0;
 	}
-	if (!(flags & MAP_ANONYMOUS) && (prot & PROT_EXEC) && no_programs(fd))
+	return 0;
+}
+
+i64 mm_mmap(struct linux_process *p, gva_t addr, u64 len, int prot, int flags,
+    int fd, u64 off, const char *name)
+{
+	bool file = !(flags & MAP_ANONYMOUS);
+
+	if (off & (HOST_PAGE - 1))
+		return -EINVAL;
+	i64 r = check_place(p, &addr, &len, flags);
+	if (r == 0 && file && (prot & PROT_EXEC) && no_programs(fd))
 		return refused_code(len, prot, flags, fd, off);
-	pthread_mutex_lock(&p->mm->lock);
-	grow_sync(p);
-	i64 r = map_locked(p, addr, len, prot, flags, fd, off, name);
-	pthread_mutex_unlock(&p->mm->lock);
+	if (r == 0) {
+		pthread_mutex_lock(&p->mm->lock);
+		grow_sync(p);
+		r = map_locked(p, addr, len, prot, flags, fd, off, name);
+		pthread_mutex_unlock(&p->mm->lock);
+	}
+	/* a bad descriptor is what Linux sees first */
+	if (r < 0 && file && fcntl(fd, F_GETFD) < 0)
+		r = -EBADF;
 	return r;
 }
 
@@ -291,7 +296,7 @@ static int protect_locked(
 		gva_t hi = MIN(r.end, end);
 		if (r.prot == (prot & 7))
 			continue;
-		if ((prot & PROT_EXEC) && r.no_exec)
+		if ((prot & PROT_EXEC) && mapped_no_exec(&r))
 			return -EACCES;
 		if ((prot & PROT_WRITE) && !r.shared &&
 		    !(r.prot & MAP_PROT_W) &&

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/user/limits.h"
+#include "runtime/user/mapped.h"
 #include "runtime/user/mm.h"
 #include "runtime/user/proc.h"
 
@@ -22,13 +23,19 @@
 /* A text being written; false: it cannot be made. */
 typedef bool (*proc_writer)(const struct proc_view *v, FILE *f);
 
-/* The host's file of the same name, or NULL. */
+/* The host's file of the same name. */
+static const char *host_path(const struct proc_view *v, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/%s", v->name->dir, v->name->file);
+	return path;
+}
+
+/* Or NULL. */
 static FILE *host_file(const struct proc_view *v)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", v->name->dir, v->name->file);
-	return fopen(path, "re");
+	return fopen(host_path(v, path), "re");
 }
 
 static bool write_range(
@@ -62,14 +69,23 @@ static bool write_auxv(const struct proc_view *v, FILE *f)
 	return write_range(v, f, v->p->auxv_start, v->p->auxv_end);
 }
 
-static void write_mapping(
-    const struct proc_view *v, const struct map_range *r, FILE *f)
+/* A file's name, but for code, is the host's to say. */
+static bool lacks_name(const struct map_range *r)
 {
-	char name[PATH_MAX] = "";
-	if (r->name) {
-		snprintf(name, sizeof(name), "%s", r->name);
+	return r->ino && !r->name;
+}
+
+static void write_mapping(const struct proc_view *v, const struct map_range *r,
+    const char *file, FILE *f)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "%s",
+	    lacks_name(r) ? file :
+		r->name   ? r->name :
+			    "");
+	if (name[0])
 		path_to_guest(v->t->p, name);
-	}
 	int n = fprintf(f, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
 	    (unsigned long long)r->start, (unsigned long long)r->end,
 	    r->prot & MAP_PROT_R ? 'r' : '-', r->prot & MAP_PROT_W ? 'w' : '-',
@@ -83,10 +99,16 @@ static void write_mapping(
 
 static bool write_maps(const struct proc_view *v, FILE *f)
 {
+	struct mapped_names names;
 	struct map_range r;
+	char path[PATH_MAX];
+
+	mapped_names_open(&names, host_path(v, path));
 	mm_grown(v->p);
 	for (gva_t a = 0; map_next(&v->p->vm->map, a, &r); a = r.end)
-		write_mapping(v, &r, f);
+		write_mapping(v, &r,
+		    lacks_name(&r) ? mapped_name(&names, r.start) : "", f);
+	mapped_names_close(&names);
 	return true;
 }
 
@@ -112,7 +134,7 @@ static bool write_smaps(const struct proc_view *v, FILE *f)
 			r.start = lo;
 			r.end = hi;
 			if (keep)
-				write_mapping(v, &r, f);
+				write_mapping(v, &r, mapped_name_in(line), f);
 		} else if (keep) {
 			fputs(line, f);
 		}

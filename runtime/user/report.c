@@ -5,21 +5,29 @@
 #include <string.h>
 
 #include "runtime/user/linux.h"
+#include "runtime/user/mapped.h"
 
 /* "0x1234 (libc.so.6 + 0x34)" for the log. */
 static void place(struct linux_process *p, const char *what, gva_t a)
 {
+	struct mapped_names names;
 	struct map_range r;
-	if (!map_find(&p->vm->map, a, &r))
+
+	if (!map_find(&p->vm->map, a, &r)) {
 		vm_log(p->vm, "  %s 0x%llx: not mapped\n", what,
 		    (unsigned long long)a);
-	else
-		vm_log(p->vm, "  %s 0x%llx: %s + 0x%llx (%c%c%c)\n", what,
-		    (unsigned long long)a, r.name ? r.name : "anonymous",
-		    (unsigned long long)(a - r.start + r.offset),
-		    r.prot & MAP_PROT_R ? 'r' : '-',
-		    r.prot & MAP_PROT_W ? 'w' : '-',
-		    r.prot & MAP_PROT_X ? 'x' : '-');
+		return;
+	}
+	mapped_names_open(&names, "/proc/self/maps");
+	const char *name = r.name ? r.name :
+	    r.ino                 ? mapped_name(&names, a) :
+				    "";
+	vm_log(p->vm, "  %s 0x%llx: %s + 0x%llx (%c%c%c)\n", what,
+	    (unsigned long long)a, *name ? name : "anonymous",
+	    (unsigned long long)(a - r.start + r.offset),
+	    r.prot & MAP_PROT_R ? 'r' : '-', r.prot & MAP_PROT_W ? 'w' : '-',
+	    r.prot & MAP_PROT_X ? 'x' : '-');
+	mapped_names_close(&names);
 }
 
 static void instruction(struct linux_task *t)

@@ -238,12 +238,26 @@ static int set_host_action(
 {
 	struct signal_host *h = p->sighost;
 	struct host_action old;
-	i64 r = call4(SYS_rt_sigaction, (u64)sig, (u64)act, (u64)&old, 8);
-	if (r == 0 && !h->taken[sig]) {
+	bool first = !h->taken[sig];
+	i64 r = call4(
+	    SYS_rt_sigaction, (u64)sig, (u64)act, first ? (u64)&old : 0, 8);
+	if (r == 0 && first) {
 		h->taken[sig] = true;
 		h->saved[sig] = old;
 	}
 	return (int)r;
+}
+
+/* Actions that metic and its C library set by other ways, too. */
+#define SIGNAL_OTHERS_SET (SIGNAL_NEVER_BLOCKED | SIGNAL_BIT(HOST_SIGSETXID))
+
+/* What host_action says of one; never 0, which is "not known". */
+static u8 brief(const struct host_action *act)
+{
+	return (u8)(1 | (act->handler == HOST_SIG(1)) << 1 |
+	    (act->handler == on_host_signal) << 2 |
+	    !!(act->flags & SA_NOCLDSTOP) << 3 |
+	    !!(act->flags & SA_NOCLDWAIT) << 4);
 }
 
 int signal_host_action(struct linux_process *p, int sig)
@@ -274,7 +288,13 @@ int signal_host_action(struct linux_process *p, int sig)
 		act.flags |= SA_NODEFER;
 		act.mask = 0;
 	}
-	return set_host_action(p, sig, &act);
+	if (SIGNAL_BIT(sig) & SIGNAL_OTHERS_SET)
+		return set_host_action(p, sig, &act);
+	int r = 0;
+	if (p->host_action[sig] != brief(&act))
+		r = set_host_action(p, sig, &act);
+	p->host_action[sig] = r ? 0 : brief(&act);
+	return r;
 }
 
 /* Has t blocked the signal for the guest, but not for the host yet? */
@@ -621,25 +641,22 @@ void signal_deliver(struct linux_task *t)
 	}
 }
 
-bool signal_to_self(struct linux_task *t, int sig, int si_code)
+siginfo_t *signal_to_self(struct linux_task *t, int sig)
 {
 	struct linux_process *p = t->p;
 
 	if (sig < 1 || sig > LINUX_NSIG || (t->sigmask & SIGNAL_BIT(sig)) ||
 	    t->pending || t->self_sig)
-		return false;
+		return NULL;
 	pthread_mutex_lock(&p->sig_lock);
 	bool handled = p->action[sig].handler > 1;
 	pthread_mutex_unlock(&p->sig_lock);
 	if (!handled)
-		return false;
+		return NULL;
 	memset(&t->self_info, 0, sizeof(t->self_info));
 	t->self_info.si_signo = sig;
-	t->self_info.si_code = si_code;
-	t->self_info.si_pid = t->leader ? t->tid : getpid();
-	t->self_info.si_uid = getuid();
 	t->self_sig = sig;
-	return true;
+	return &t->self_info;
 }
 
 /* --- safe system calls --------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 /* Stops threads that block in a system call; with SI_QUEUE and our value. */
 #define SIGNAL_KICK 64
+#define HOST_SIGSETXID 33 /* glibc takes it with its first thread */
 #define SIGNAL_BIT(sig) ((u64)1 << ((sig)-1))
 /* Never blocked on the host: metic lives by them (signal_held.c). */
 #define SIGNAL_NEVER_BLOCKED \
@@ -66,10 +67,10 @@ bool signal_code_restore(siginfo_t *si);
 /* What waits in t->pending goes back if the guest's mask blocks it. */
 void signal_put_back(struct linux_task *t);
 /*
- * The guest's thread sends itself sig: true if that is done, false if the
- * host must do it. si_code is SI_USER or SI_TKILL.
+ * The guest's thread sends itself sig: what to say of it, where all but the
+ * number is 0, or NULL if the host must do it.
  */
-bool signal_to_self(struct linux_task *t, int sig, int si_code);
+siginfo_t *signal_to_self(struct linux_task *t, int sig);
 
 /* --- signal_held.c: blocked by the guest, but not by the host ------------- */
 

@@ -244,36 +244,80 @@ static pid_t own_pid(const struct linux_task *t)
 	return t->leader ? t->tid : getpid();
 }
 
+/* 0 or SYS_NO_RETURN: done; 1: the host must do it. */
+static i64 kill_self(struct linux_task *t, int sig, int si_code)
+{
+	siginfo_t *si = signal_to_self(t, sig);
+
+	if (!si)
+		return die_by_own_hand(t, sig) ? SYS_NO_RETURN : 1;
+	si->si_code = si_code;
+	si->si_pid = own_pid(t);
+	si->si_uid = getuid();
+	return 0;
+}
+
 /* The main thread is the kernel's first choice, if it takes the signal. */
 i64 sys_kill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[0] == own_pid(t)) {
-		if (t->leader && signal_to_self(t, (int)a[1], SI_USER))
-			return 0;
-		if (die_by_own_hand(t, (int)a[1]))
-			return SYS_NO_RETURN;
-	}
-	return host_call(SYS_kill, a);
+	int sig = (int)a[1];
+	i64 r = 1;
+
+	if ((pid_t)a[0] != own_pid(t))
+		;
+	else if (t->leader)
+		r = kill_self(t, sig, SI_USER);
+	else if (die_by_own_hand(t, sig))
+		r = SYS_NO_RETURN;
+	return r == 1 ? host_call(SYS_kill, a) : r;
 }
 
 i64 sys_tkill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[0] == t->tid) {
-		if (signal_to_self(t, (int)a[1], SI_TKILL))
-			return 0;
-		if (die_by_own_hand(t, (int)a[1]))
-			return SYS_NO_RETURN;
-	}
-	return host_call(SYS_tkill, a);
+	i64 r = 1;
+
+	if ((pid_t)a[0] == t->tid)
+		r = kill_self(t, (int)a[1], SI_TKILL);
+	return r == 1 ? host_call(SYS_tkill, a) : r;
 }
 
 i64 sys_tgkill(struct linux_task *t, const u64 a[6])
 {
-	if ((pid_t)a[1] == t->tid && (pid_t)a[0] == own_pid(t)) {
-		if (signal_to_self(t, (int)a[2], SI_TKILL))
-			return 0;
-		if (die_by_own_hand(t, (int)a[2]))
-			return SYS_NO_RETURN;
-	}
-	return host_call(SYS_tgkill, a);
+	i64 r = 1;
+
+	if ((pid_t)a[1] == t->tid && (pid_t)a[0] == own_pid(t))
+		r = kill_self(t, (int)a[2], SI_TKILL);
+	return r == 1 ? host_call(SYS_tgkill, a) : r;
+}
+
+/* sigqueue to the calling thread; false: the host must do it. */
+static bool queue_self(struct linux_task *t, u64 sig, gva_t gva)
+{
+	siginfo_t info, *si;
+
+	if (guest_get(t, info, gva) || info.si_code != SI_QUEUE ||
+	    !(si = signal_to_self(t, (int)sig)))
+		return false;
+	/* all that SI_QUEUE says: signal(7), sigqueue(3) */
+	si->si_code = SI_QUEUE;
+	si->si_errno = info.si_errno;
+	si->si_pid = info.si_pid;
+	si->si_uid = info.si_uid;
+	si->si_value = info.si_value;
+	return true;
+}
+
+i64 sys_rt_sigqueueinfo(struct linux_task *t, const u64 a[6])
+{
+	if (t->leader && (pid_t)a[0] == t->tid && queue_self(t, a[1], a[2]))
+		return 0;
+	return host_call(SYS_rt_sigqueueinfo, a);
+}
+
+i64 sys_rt_tgsigqueueinfo(struct linux_task *t, const u64 a[6])
+{
+	if ((pid_t)a[1] == t->tid && (pid_t)a[0] == own_pid(t) &&
+	    queue_self(t, a[2], a[3]))
+		return 0;
+	return host_call(SYS_rt_tgsigqueueinfo, a);
 }

@@ -21,8 +21,6 @@
 #include "runtime/user/process.h"
 #include "runtime/user/signal.h"
 
-#define HOST_SIGSETXID 33 /* of glibc */
-
 #define THREAD_STACK ((size_t)1 << 20)
 
 struct thread_start {

@@ -500,9 +500,55 @@ static void test_unhandled(void)
 	CHECK(!pthread_join(blocker, NULL));
 }
 
+/* How often the handler runs for a signal that another process sends. */
+static int heard(void)
+{
+	int st;
+
+	count = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		kill(getppid(), SIGUSR1);
+		_exit(0);
+	}
+	while (waitpid(pid, &st, 0) < 0)
+		CHECK(errno == EINTR);
+	CHECK(WIFEXITED(st));
+	return count;
+}
+
+/* Actions of a parent and its children are their own, however often set. */
+static void test_actions(void)
+{
+	int st;
+
+	for (int i = 0; i < 20; i++) {
+		install(SIGUSR1, i % 3 ? SA_RESTART : 0);
+		CHECK(heard() == 1);
+		if (i % 2) {
+			dispose(SIGUSR1, SIG_IGN, 0);
+			dispose(SIGUSR1, SIG_IGN, 0);
+			CHECK(heard() == 0);
+		}
+		install(SIGUSR1, i % 3 ? SA_NOCLDSTOP : 0);
+		pid_t pid = vfork();
+		if (pid == 0) {
+			signal(SIGUSR1, i % 2 ? SIG_IGN : SIG_DFL);
+			kill(getpid(), SIGUSR1);
+			_exit(i);
+		}
+		while (waitpid(pid, &st, 0) < 0)
+			CHECK(errno == EINTR);
+		CHECK(i % 2 ? WIFEXITED(st) && WEXITSTATUS(st) == i :
+			      WIFSIGNALED(st) && WTERMSIG(st) == SIGUSR1);
+		CHECK(heard() == 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	(void)argv;
+	test_actions();
 	test_order();
 	test_origins();
 	test_timers();

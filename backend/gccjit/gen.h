@@ -148,6 +148,10 @@ bool gen_can_fp(const struct gen *g, const struct ir_insn *i);
 void gen_fp(struct gen *g, ir_ref ref);
 /* A value whose bits can be seen. */
 rval gen_seen(struct gen *g, ir_ref ref);
+/* May ref's value be any NaN, so that gen_seen has work to do? */
+bool gen_waits(const struct gen *g, ir_ref ref);
+/* The same as gen_seen, and at once for `next`, which waits in a variable. */
+rval gen_seen_with(struct gen *g, ir_ref ref, ir_ref next);
 /* At the entry, and at the exits before it: what gen_box needs. */
 void gen_ones(struct gen *g);
 /* A float's bits below ones, as a double. */

@@ -299,27 +299,47 @@ static bool holds(const struct gen *g, unsigned slot, ir_ref v)
 	return put && put == v;
 }
 
-/* In place: what it was put to is canonical from here on, too. */
-rval gen_seen(struct gen *g, ir_ref ref)
+bool gen_waits(const struct gen *g, ir_ref ref)
 {
-	rval v = gen_value(g, ref);
-	lval var = g->var[ref];
+	return g->raw[ref] && !g->settled[ref];
+}
 
-	if (!g->raw[ref] || g->settled[ref])
-		return v;
-	if (!var) {
-		var = gen_local(g, g->type[g->r->insn[ref].type], "c");
-		gen_assign(g, var, v);
-	}
-	canonicalize(g, g->r->insn[ref].type, var, NULL);
+/* var has been made canonical in place: so is what it was put to. */
+static void settled(struct gen *g, ir_ref ref, lval var)
+{
 	g->settled[ref] = g->var[ref] != NULL;
-	v = gcc_jit_lvalue_as_rvalue(var);
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (slots_has(&g->at.raw, s) && holds(g, s, ref)) {
-			gen_assign(g, g->slot[s], v);
+			gen_assign(
+			    g, g->slot[s], gcc_jit_lvalue_as_rvalue(var));
 			slots_remove(&g->at.raw, s);
 		}
-	return v;
+}
+
+rval gen_seen_with(struct gen *g, ir_ref ref, ir_ref next)
+{
+	rval v = gen_value(g, ref);
+	u8 ty = g->r->insn[ref].type;
+	lval var = g->var[ref];
+
+	if (!gen_waits(g, ref))
+		return v;
+	if (!var) {
+		var = gen_local(g, g->type[ty], "c");
+		gen_assign(g, var, v);
+	}
+	if (next == ref || (next && g->r->insn[next].type != ty))
+		next = IR_NONE;
+	canonicalize(g, ty, var, next ? g->var[next] : NULL);
+	settled(g, ref, var);
+	if (next)
+		settled(g, next, g->var[next]);
+	return gcc_jit_lvalue_as_rvalue(var);
+}
+
+rval gen_seen(struct gen *g, ir_ref ref)
+{
+	return gen_seen_with(g, ref, IR_NONE);
 }
 
 /*

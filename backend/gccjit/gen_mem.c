@@ -166,6 +166,22 @@ static const struct ir_insn *float_behind(
 	return box->op == IR_F32_BOX ? box : NULL;
 }
 
+/* What the next store of the block stores, if it is there already. */
+static ir_ref next_stored(const struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *insn = g->r->insn;
+
+	for (ir_ref k = ref + 1; !ir_ends_block(insn[k].op); k++) {
+		if (insn[k].op != IR_STORE)
+			continue;
+		const struct ir_insn *box = float_behind(g, &insn[k]);
+		ir_ref v = box ? box->a : insn[k].b;
+		if (v < ref && g->var[v] && gen_waits(g, v))
+			return v;
+	}
+	return IR_NONE;
+}
+
 static void store(struct gen *g, ir_ref ref)
 {
 	struct ir_insn i = g->r->insn[ref];
@@ -175,7 +191,8 @@ static void store(struct gen *g, ir_ref ref)
 		i.type = IR_F32;
 		i.b = box->a;
 	}
-	rval v = gen_seen(g, i.b);
+	bool waits = gen_waits(g, i.b);
+	rval v = gen_seen_with(g, i.b, waits ? next_stored(g, ref) : IR_NONE);
 	lval at = gen_address(g, &i);
 	const char *c = is_fp(i.type) ? "x" : MEM_LOG2(i.aux) ? "re" : "qe";
 	gcc_jit_extended_asm *a = access(g, &i, store_form(g, &i), 0);

@@ -88,6 +88,45 @@ static void check_memory_file(void)
 	close(fd);
 }
 
+/* The names of mapped files are those that they have now. */
+static void check_names(const char *exe)
+{
+	char from[] = "/tmp/procfs-XXXXXX", to[sizeof(from) + 8], gone[64];
+	const int rw = PROT_READ | PROT_WRITE;
+
+	int fd = open(exe, O_RDONLY);
+	char *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	check_map(p, "r--p", exe);
+	close(fd);
+
+	fd = memfd_create("data", 0);
+	CHECK(fd >= 0 && ftruncate(fd, 3 * 4096) == 0);
+	p = mmap(NULL, (size_t)3 * 4096, rw, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK(mprotect(p + 4096, 4096, PROT_READ | PROT_EXEC) == 0);
+	check_map(p, "rw-s", " /memfd:data (deleted)");
+	check_map(p + 4096, "r-xs", " /memfd:data (deleted)");
+	check_map(p + 8192, "rw-s", " /memfd:data (deleted)");
+	close(fd);
+
+	fd = mkstemp(from);
+	CHECK(fd >= 0 && ftruncate(fd, 4096) == 0);
+	p = mmap(NULL, 4096, rw, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	*p = 1;
+	check_map(p, "rw-p", from + 4);
+	snprintf(to, sizeof(to), "%s-new", from);
+	CHECK(rename(from, to) == 0);
+	check_map(p, "rw-p", to + 4);
+	slurp("/proc/self/smaps");
+	CHECK(strstr(buf, to + 4));
+	CHECK(unlink(to) == 0);
+	snprintf(gone, sizeof(gone), "%s (deleted)", to + 4);
+	check_map(p, "rw-p", gone);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	char exe[4096];
@@ -163,6 +202,7 @@ int main(int argc, char **argv)
 	void *p =
 	    mmap(NULL, 4096, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check_map(p, "---s", NULL);
+	check_names(exe);
 
 	CHECK(getauxval(AT_PAGESZ) == 4096);
 	CHECK(getauxval(AT_ENTRY) != 0 && getauxval(AT_PHNUM) == eh.e_phnum);

@@ -284,6 +284,24 @@ int mm_munmap(struct linux_process *p, gva_t addr, u64 len)
 	return r;
 }
 
+/* What is code from now on has a name in the record. */
+static void name_code(
+    struct linux_process *p, struct map_range r, gva_t start, gva_t end)
+{
+	struct mapped_names names;
+
+	if (!r.ino || r.name)
+		return;
+	mapped_names_open(&names, "/proc/self/maps");
+	r.offset += start - r.start;
+	r.start = start;
+	r.end = end;
+	r.name = mapped_name(&names, start);
+	if (*r.name)
+		map_set(&p->vm->map, &r);
+	mapped_names_close(&names);
+}
+
 static int protect_locked(
     struct linux_process *p, gva_t start, gva_t end, int prot)
 {
@@ -308,6 +326,8 @@ static int protect_locked(
 			exec_invalidate(p->vm, a, hi, false);
 		if (mprotect((void *)a, hi - a, host_prot(prot)) < 0)
 			return -errno;
+		if (prot & PROT_EXEC)
+			name_code(p, r, a, hi);
 		int e = map_protect(&p->vm->map, a, hi, prot & 7);
 		if (e)
 			return e;

@@ -13,7 +13,7 @@ for z in gzip bzip2 xz 'xz -T2' zstd 'zstd -T2 -12' 'zstd --ultra -20'; do
 	rm -r out
 	$1 -t t.$1 && echo "$z"
 done
-gzip -9 -c a | sha256sum
+gzip -9n -c a | sha256sum
 bzip2 -c a | sha256sum
 xz -6 -T1 -c a | sha256sum
 zstd -q -15 --single-thread -c a | zstd -dc | sha256sum

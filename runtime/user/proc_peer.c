@@ -245,8 +245,9 @@ static bool copy_all(struct linux_task *t, pid_t pid, u64 at, struct peer *k)
 	forget_pointers(k, t);
 	p->exe = dup_string(pid, exe);
 	p->exe_guest = dup_string(pid, guest);
-	return p->exe && p->exe_guest &&
-	    ptrace_peek(pid, mm, &k->mm, sizeof(k->mm)) &&
+	bool ok = ptrace_peek(pid, mm, &k->mm, sizeof(k->mm));
+	k->mm.grows = false; /* only the process itself can look */
+	return p->exe && p->exe_guest && ok &&
 	    copy_map(pid, vm, p->abi->task_size, &k->vm.map);
 }
 

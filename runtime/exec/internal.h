@@ -20,10 +20,12 @@
 #define TB_MAX_INSNS 3
 #define CODE_CACHE_SIZE ((size_t)256 << 10)
 #define TB_MAX ((size_t)1 << 14)
+#define META_MAX ((size_t)1 << 20)
 #else
 #define TB_MAX_INSNS 64
 #define CODE_CACHE_SIZE ((size_t)512 << 20)
 #define TB_MAX ((size_t)1 << 22)
+#define META_MAX ((size_t)512 << 20) /* what is known of blocks, bytes */
 #endif
 #define PAGE_HASH_BITS 12
 #define CALL_STACK_SIZE ((size_t)1 << 20)

@@ -185,6 +185,9 @@ static struct tb *translate(struct vcpu *v, gva_t pc, bool with_ir, bool units)
 	u32 max = vm->cfg.max_insns ? vm->cfg.max_insns : TB_MAX_INSNS;
 	struct image *im = persist_image(ex, pc);
 	struct tb *tb;
+	/* flush first: blocks that died are in there, too */
+	if (ex->meta.size > META_MAX)
+		return NULL;
 	if (im && !with_ir) {
 		tb = persist_load(v, im, pc,
 		    debug_code_end(ex, pc, code_window(vm, pc)), units);

@@ -614,16 +614,25 @@ static void say_directory(uintptr_t at, long n)
 	}
 }
 
-/* An autobound port is another one each time. */
+/* unix(7): a null byte and five digits, when nobody gave one */
+static bool is_autobound(const char path[7])
+{
+	return !path[0] && strspn(path + 1, "0123456789abcdef") == 5;
+}
+
+/* An autobound port or name is another one each time. */
 static void say_address(uintptr_t at)
 {
 	struct sockaddr_in6 *s = (struct sockaddr_in6 *)at;
+	char *path = ((struct sockaddr_un *)at)->sun_path;
 	unsigned port = ntohs(s->sin6_port);
 
 	say(" family %u", s->sin6_family);
 	if (s->sin6_family == AF_INET || s->sin6_family == AF_INET6)
 		say(" port %u", port > 30000 ? 0 : port);
-	else if (s->sin6_family == AF_UNIX)
+	if (s->sin6_family == AF_UNIX && is_autobound(path))
+		memset(path + 1, '0', 5);
+	if (s->sin6_family == AF_UNIX)
 		say(" %lx", hash((unsigned char *)at, 110));
 }
 

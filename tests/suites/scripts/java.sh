@@ -22,5 +22,5 @@ System.out.println(java.util.stream.IntStream.range(0, 3000000).parallel()
 	.filter(x -> Integer.bitCount(x) % 3 == 0).count());
 /exit
 END
-mkdir -p "$HOME/.java/.userPrefs"
-jshell -s Long.txt
+mkdir -p .java/.userPrefs # else it says, with the time, that it makes one
+jshell -J-Djava.util.prefs.userRoot="$PWD" -s Long.txt

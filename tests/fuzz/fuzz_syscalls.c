@@ -202,6 +202,18 @@ static void set_numbers(
 	n->list[k] = NULL;
 }
 
+/* The lines up to the first that differs, natively, and metic's for that. */
+static void show_difference(const struct text t[2], long at, long from)
+{
+	for (int i = 0; i < 2; i++)
+		for (long k = i ? at : from; k <= at && k < (long)t[i].n; k++)
+			printf("%s %s\n",
+			    k < at     ? "      " :
+				i == 0 ? "native" :
+					 "metic ",
+			    t[i].line[k]);
+}
+
 static bool differs(
     struct player p[2], u64 seed, u64 number, const bool skip[CALLS], bool show)
 {
@@ -211,16 +223,8 @@ static bool differs(
 	set_numbers(&n, seed, number, 1, skip);
 	run_both(p, n.list, t);
 	long at = difference(t);
-	if (show) {
-		for (int i = 0; i < 2; i++)
-			for (long k = 0; k <= at && k < (long)t[i].n; k++)
-				if (i == 0 || k == at)
-					printf("%s %s\n",
-					    k < at     ? "      " :
-						i == 0 ? "native" :
-							 "metic ",
-					    t[i].line[k]);
-	}
+	if (show)
+		show_difference(t, at, 0);
 	drop(&t[0]);
 	drop(&t[1]);
 	return at >= 0;
@@ -249,14 +253,16 @@ static void take_reports(const char *dir, bool show)
 }
 
 /* Leave out what is not needed for the difference, and show the rest. */
-static void report(struct player p[2], u64 seed, u64 number)
+static void report(struct player p[2], u64 seed, u64 number,
+    const struct text seen[2], long at)
 {
 	bool skip[CALLS] = { false };
 
 	printf("seed %llu, case %llu differs\n", (unsigned long long)seed,
 	    (unsigned long long)number);
 	if (!differs(p, seed, number, skip, false)) {
-		printf("but not when it is run alone\n");
+		printf("but not when it is run alone: that was\n");
+		show_difference(seen, at, at);
 		return;
 	}
 	for (int i = CALLS - 1; i >= 0; i--) {
@@ -315,13 +321,13 @@ static u64 run_batch(struct player p[2], u64 seed, u64 first, u64 count)
 		long at = difference(t);
 		bad += too_slow(&t[0]);
 		first = at < 0 ? end : case_of(&t[0], at) + 1;
-		drop(&t[0]);
-		drop(&t[1]);
 		if (at >= 0) {
-			report(p, seed, first - 1);
+			report(p, seed, first - 1, t, at);
 			bad++;
 			fflush(stdout);
 		}
+		drop(&t[0]);
+		drop(&t[1]);
 	}
 	return bad;
 }

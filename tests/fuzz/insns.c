@@ -274,7 +274,7 @@ static void parse(struct main_opts *o, int argc, char **argv)
 		if (fz_option(&o->common, argc, argv, &i))
 			continue;
 		if (!strcmp(a, "--qemu")) {
-			o->runner = "qemu-riscv64";
+			o->runner = "qemu-riscv64 -cpu rv64";
 		} else if (!strcmp(a, "--brief")) {
 			o->brief = true;
 		} else if (!strcmp(a, "--rows")) {

@@ -3,10 +3,9 @@
  *
  *   player SEED FIRST COUNT [SKIP...]
  *
- * The same source is built for the host and for the guest; driver.c compares
- * what they print. Each case is a child in an empty directory of its own that
- * makes CALLS calls, all drawn from the seed and the number of the case. SKIP
- * names calls of the case that are drawn, but not made.
+ * The same source is built for the host and for the guest. Each case is a
+ * child in an empty directory of its own that makes CALLS calls, all drawn
+ * from the seed and its number. SKIP names calls that are drawn, but not made.
  *
  * What a call may do is bounded by calls.def and by what arguments can be:
  * names are relative, descriptors small, every descriptor that could block is
@@ -28,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -614,26 +612,19 @@ static void say_directory(uintptr_t at, long n)
 	}
 }
 
-/* unix(7): a null byte and five digits, when nobody gave one */
-static bool is_autobound(const char path[7])
-{
-	return !path[0] && strspn(path + 1, "0123456789abcdef") == 5;
-}
-
-/* An autobound port or name is another one each time. */
+/* An autobound port or name (five digits) is another one each time. */
 static void say_address(uintptr_t at)
 {
 	struct sockaddr_in6 *s = (struct sockaddr_in6 *)at;
-	char *path = ((struct sockaddr_un *)at)->sun_path;
+	const char *name = ((struct sockaddr_un *)at)->sun_path;
+	bool given = *name || strspn(name + 1, "0123456789abcdef") != 5;
 	unsigned port = ntohs(s->sin6_port);
 
 	say(" family %u", s->sin6_family);
 	if (s->sin6_family == AF_INET || s->sin6_family == AF_INET6)
 		say(" port %u", port > 30000 ? 0 : port);
-	if (s->sin6_family == AF_UNIX && is_autobound(path))
-		memset(path + 1, '0', 5);
-	if (s->sin6_family == AF_UNIX)
-		say(" %lx", hash((unsigned char *)at, 110));
+	else if (s->sin6_family == AF_UNIX)
+		say(" %lx", hash((unsigned char *)at, given ? 110 : 2));
 }
 
 static void say_events(uintptr_t at, long n)

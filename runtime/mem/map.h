@@ -26,8 +26,7 @@ struct map_range {
 	u64 offset; /* in the file */
 	u64 dev, ino; /* 0: anonymous */
 	u64 mount; /* through which the file was opened; 0: not known */
-	const char
-	    *name; /* interned in the map; NULL: none, or only the host's */
+	const char *name; /* interned in the map; NULL: none, see mapped.h */
 };
 
 struct mem_map {

@@ -26,6 +26,12 @@ void mapped_names_open(struct mapped_names *m, const char *path);
 void mapped_names_close(struct mapped_names *m);
 /* The name at `a`, "" if there is none; ask in ascending order. */
 const char *mapped_name(struct mapped_names *m, gva_t a);
+/* What r is called; file: what the host says of a file that is mapped there. */
+static inline const char *mapped_called(
+    const struct map_range *r, const char *file)
+{
+	return r->name ? r->name : r->ino ? file : "";
+}
 /* The name in one line of the text, whose newline goes. */
 const char *mapped_name_in(char *line);
 

@@ -69,21 +69,12 @@ static bool write_auxv(const struct proc_view *v, FILE *f)
 	return write_range(v, f, v->p->auxv_start, v->p->auxv_end);
 }
 
-/* A file's name, but for code, is the host's to say. */
-static bool lacks_name(const struct map_range *r)
-{
-	return r->ino && !r->name;
-}
-
 static void write_mapping(const struct proc_view *v, const struct map_range *r,
     const char *file, FILE *f)
 {
 	char name[PATH_MAX];
 
-	snprintf(name, sizeof(name), "%s",
-	    lacks_name(r) ? file :
-		r->name   ? r->name :
-			    "");
+	snprintf(name, sizeof(name), "%s", mapped_called(r, file));
 	if (name[0])
 		path_to_guest(v->t->p, name);
 	int n = fprintf(f, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
@@ -106,8 +97,7 @@ static bool write_maps(const struct proc_view *v, FILE *f)
 	mapped_names_open(&names, host_path(v, path));
 	mm_grown(v->p);
 	for (gva_t a = 0; map_next(&v->p->vm->map, a, &r); a = r.end)
-		write_mapping(v, &r,
-		    lacks_name(&r) ? mapped_name(&names, r.start) : "", f);
+		write_mapping(v, &r, mapped_name(&names, r.start), f);
 	mapped_names_close(&names);
 	return true;
 }

@@ -19,9 +19,7 @@ static void place(struct linux_process *p, const char *what, gva_t a)
 		return;
 	}
 	mapped_names_open(&names, "/proc/self/maps");
-	const char *name = r.name ? r.name :
-	    r.ino                 ? mapped_name(&names, a) :
-				    "";
+	const char *name = mapped_called(&r, mapped_name(&names, a));
 	vm_log(p->vm, "  %s 0x%llx: %s + 0x%llx (%c%c%c)\n", what,
 	    (unsigned long long)a, *name ? name : "anonymous",
 	    (unsigned long long)(a - r.start + r.offset),

@@ -260,14 +260,12 @@ static i64 kill_self(struct linux_task *t, int sig, int si_code)
 /* The main thread is the kernel's first choice, if it takes the signal. */
 i64 sys_kill(struct linux_task *t, const u64 a[6])
 {
-	int sig = (int)a[1];
+	bool self = (pid_t)a[0] == own_pid(t);
 	i64 r = 1;
 
-	if ((pid_t)a[0] != own_pid(t))
-		;
-	else if (t->leader)
-		r = kill_self(t, sig, SI_USER);
-	else if (die_by_own_hand(t, sig))
+	if (self && t->leader)
+		r = kill_self(t, (int)a[1], SI_USER);
+	else if (self && die_by_own_hand(t, (int)a[1]))
 		r = SYS_NO_RETURN;
 	return r == 1 ? host_call(SYS_kill, a) : r;
 }

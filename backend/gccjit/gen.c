@@ -207,32 +207,16 @@ static bool can_region(const struct gen *g, const struct ir_region *r)
 
 /* --- code ---------------------------------------------------------------- */
 
-static bool only_branched_on(const struct gen *g, ir_ref ref)
-{
-	for (u32 k = ref + 1; k < g->r->ninsns; k++) {
-		const struct ir_insn *i = &g->r->insn[k];
-		const ir_ref v[3] = { i->a, i->b, i->c };
-		const char *args = ir_opinfo[i->op].args;
-		if (i->op == IR_BR && i->a == ref)
-			return true;
-		for (unsigned o = 0; i->op != IR_BR && o < 3 && args[o]; o++)
-			if (v[o] == ref)
-				return false;
-	}
-	return false;
-}
-
 /*
  * GCC leaves out, or moves to where it is used, an op whose result is not
  * always used; its flags are wanted all the same, and before the next access.
+ * (A comparison is a statement of its own.)
  */
 static void keep_flags(struct gen *g, ir_ref ref)
 {
 	u8 ty = g->r->insn[ref].type;
 	bool fp = ty == IR_F32 || ty == IR_F64;
 
-	if (ty == IR_I1 && only_branched_on(g, ref))
-		return;
 	gcc_jit_extended_asm *a =
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, "");
 	gcc_jit_extended_asm_set_volatile_flag(a, 1);
@@ -244,63 +228,75 @@ static void keep_flags(struct gen *g, ir_ref ref)
  * Operands that are boxes nobody made: for one instruction, since what is made
  * here need not be there on other ways.
  */
-static unsigned make_boxes(
-    struct gen *g, const struct ir_insn *i, ir_ref boxes[3])
+static void with_boxes(
+    struct gen *g, ir_ref ref, void (*make)(struct gen *, ir_ref))
 {
+	const struct ir_insn *i = &g->r->insn[ref];
 	const ir_ref v[3] = { i->a, i->b, i->c };
 	const char *args = ir_opinfo[i->op].args;
+	rval was[3] = { NULL };
 	unsigned n = 0;
 
-	for (unsigned o = 0; o < 3 && args[o]; o++)
-		if (g->r->insn[v[o]].op == IR_F32_BOX && !g->val[v[o]]) {
+	for (; n < 3 && args[n]; n++)
+		was[n] = g->val[v[n]];
+	for (unsigned o = 0; o < n; o++)
+		if (gen_in_box(g, v[o]) && !gen_sees_bits(i->op))
 			g->val[v[o]] = gen_value(g, v[o]);
-			boxes[n++] = v[o];
-		}
-	return n;
+	make(g, ref);
+	for (unsigned o = 0; o < n; o++)
+		g->val[v[o]] = was[o];
+}
+
+static void gen_put(struct gen *g, const struct ir_insn *i)
+{
+	ir_ref in = gen_in_box(g, i->a), v = in ? in : i->a;
+
+	if (in)
+		slots_add(&g->at.single, i->aux);
+	else
+		slots_remove(&g->at.single, i->aux);
+	gen_assign(g, gen_slot(g, i->aux), g->val[v]);
+	slots_add(&g->at.dirty, i->aux);
+	g->put[i->aux] = i->a;
+	if (g->raw[v])
+		slots_add(&g->at.raw, i->aux);
+	else
+		slots_remove(&g->at.raw, i->aux);
+}
+
+static void gen_get(struct gen *g, ir_ref ref)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	lval from = gen_slot(g, i->aux);
+	lval to = gen_local(
+	    g, gcc_jit_rvalue_get_type(gcc_jit_lvalue_as_rvalue(from)), "g");
+
+	gen_assign(g, to, gcc_jit_lvalue_as_rvalue(from));
+	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+	g->single[ref] = gen_single(g, i->aux);
+	g->raw[ref] = slots_has(&g->at.raw, i->aux);
 }
 
 static void gen_insn(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
-	ir_ref v = i->a;
 
 	switch (i->op) {
 	case IR_NOP: return;
 	case IR_INSN_START: g->pc = (gva_t)i->imm; return;
-	case IR_PUT:
-		if (gen_single(g, i->aux))
-			v = g->r->insn[i->a].a; /* of the box */
-		gen_assign(g, g->slot[i->aux],
-		    gen_single(g, i->aux) ? g->val[v] : gen_value(g, v));
-		slots_add(&g->at.dirty, i->aux);
-		g->put[i->aux] = i->a;
-		if (g->raw[v])
-			slots_add(&g->at.raw, i->aux);
-		else
-			slots_remove(&g->at.raw, i->aux);
-		return;
+	case IR_GET: gen_get(g, ref); return;
+	case IR_PUT: gen_put(g, i); return;
+	case IR_F32_BOX: return; /* made where it is wanted, if at all */
 	case IR_LOAD:
 	case IR_STORE:
 	case IR_FENCE: gen_memory(g, ref); return;
 	default: break;
 	}
-	if (i->op == IR_GET) {
-		lval to = gen_local(
-		    g, g->type[gen_single(g, i->aux) ? IR_F32 : i->type], "g");
-		gen_assign(g, to, gcc_jit_lvalue_as_rvalue(g->slot[i->aux]));
-		g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
-		g->raw[ref] = slots_has(&g->at.raw, i->aux);
-		return;
-	}
-	ir_ref boxes[3];
-	unsigned n = make_boxes(g, i, boxes);
 	if (i->op >= IR_FADD && i->op <= IR_F32_UNBOX)
-		gen_fp(g, ref);
+		with_boxes(g, ref, gen_fp);
 	else
-		gen_int(g, ref);
-	while (n)
-		g->val[boxes[--n]] = NULL;
-	if (ir_opinfo[i->op].flags & IRF_F)
+		with_boxes(g, ref, gen_int);
+	if (ir_opinfo[i->op].flags & IRF_F && i->type != IR_I1)
 		keep_flags(g, ref);
 }
 
@@ -315,8 +311,9 @@ static void gen_node(struct gen *g, u32 k)
 	g->val = calloc(g->r->ninsns, sizeof(rval));
 	g->raw = calloc(g->r->ninsns, sizeof(bool));
 	g->var = calloc(g->r->ninsns, sizeof(lval));
+	g->single = calloc(g->r->ninsns, sizeof(bool));
 	g->settled = calloc(g->r->ninsns, sizeof(bool));
-	if (!g->val || !g->raw || !g->var || !g->settled) {
+	if (!g->val || !g->raw || !g->var || !g->single || !g->settled) {
 		g->refused = true;
 		return;
 	}
@@ -338,6 +335,7 @@ static void gen_node(struct gen *g, u32 k)
 	free(g->val);
 	free(g->raw);
 	free(g->var);
+	free(g->single);
 	free(g->settled);
 }
 

@@ -71,6 +71,10 @@ struct facts {
 	/* A NaN in it may be any NaN: it is made canonical where it can be
 	   seen, and by the fault handler, not after each operation. */
 	struct slots raw;
+	/* Kept as its float: the slot holds a boxed one. Where ways meet, it is
+	   so on all of them: on the way to there it is boxed. */
+	struct slots single;
+	struct slots known; /* which of these two it is; all, in the end */
 	bool reached;
 	bool full; /* on some way here there were too many dirty slots */
 };
@@ -91,8 +95,8 @@ struct gen {
 	gcc_jit_function *fn;
 	struct slots used; /* slots that are local variables */
 	bool fp, memory;
-	struct slots single; /* always a boxed float: a float variable */
-	lval slot[ABI_NSLOTS];
+	lval slot[ABI_NSLOTS]; /* as state[] has it, */
+	lval float_slot[ABI_NSLOTS]; /* and where it is kept as its float */
 	lval ones; /* all bits set, if there may be floats */
 	lval guest; /* the head's pc, if the unit is movable */
 	struct facts *in; /* by node */
@@ -106,6 +110,7 @@ struct gen {
 	rval *val; /* by ref */
 	bool *raw; /* by ref: as facts.raw */
 	lval *var; /* by ref: the variable that is val, or NULL */
+	bool *single; /* by ref: val is the float in the box */
 	/* of the block */
 	ir_ref put[ABI_NSLOTS]; /* what it has put to the slot */
 	bool *settled; /* by ref: made canonical */
@@ -115,7 +120,13 @@ struct gen {
 
 static inline bool gen_single(const struct gen *g, unsigned slot)
 {
-	return slots_has(&g->single, slot);
+	return slots_has(&g->at.single, slot);
+}
+
+/* The variable that holds the slot's value. */
+static inline lval gen_slot(const struct gen *g, unsigned slot)
+{
+	return gen_single(g, slot) ? g->float_slot[slot] : g->slot[slot];
 }
 
 /* gen.c */
@@ -146,12 +157,17 @@ bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref);
 void gen_int(struct gen *g, ir_ref ref);
 bool gen_can_fp(const struct gen *g, const struct ir_insn *i);
 void gen_fp(struct gen *g, ir_ref ref);
+/* Does the op look at a NaN's bits, by gen_seen? */
+bool gen_sees_bits(u8 op);
 /* A value whose bits can be seen. */
 rval gen_seen(struct gen *g, ir_ref ref);
-/* May ref's value be any NaN, so that gen_seen has work to do? */
+/* May val be any NaN, so that gen_canonical has work to do? */
 bool gen_waits(const struct gen *g, ir_ref ref);
-/* The same as gen_seen, and at once for `next`, which waits in a variable. */
-rval gen_seen_with(struct gen *g, ir_ref ref, ir_ref next);
+/*
+ * The same as gen_seen, but a boxed float may be without the box; and at once
+ * for `next`, which waits in a variable, unless that is IR_NONE.
+ */
+rval gen_canonical(struct gen *g, ir_ref ref, ir_ref next);
 /* At the entry, and at the exits before it: what gen_box needs. */
 void gen_ones(struct gen *g);
 /* A float's bits below ones, as a double. */
@@ -173,6 +189,10 @@ rval gen_all_boxed(struct gen *g, rval *whole);
 rval gen_value(struct gen *g, ir_ref ref);
 /* Make the raw slots canonical, but for those that may stay raw. */
 void gen_settle(struct gen *g, const struct slots *but);
+/* Box the slots that are kept as floats, but for those that stay so. */
+void gen_box_slots(struct gen *g, const struct slots *but);
+/* What holds the float of a boxed one, or IR_NONE. */
+ir_ref gen_in_box(const struct gen *g, ir_ref ref);
 void gen_memory(struct gen *g, ir_ref ref);
 /* Store what is dirty to state[]; without pins unless `pins`. */
 void gen_flush(struct gen *g, bool pins);
@@ -180,7 +200,7 @@ void gen_flush(struct gen *g, bool pins);
 /* gen_facts.c */
 /* What r uses is in g->used, g->fp and g->memory. */
 void gen_note_use(struct gen *g, const struct ir_region *r);
-/* g->single, and g->in, of which there is one for each node. */
+/* g->in, of which there is one for each node. */
 void gen_facts(struct gen *g);
 /* Is ref's value a number, whatever happens? It counts as raw: it is both. */
 bool gen_never_nan(const struct ir_insn *insn, ir_ref ref);

@@ -23,10 +23,10 @@ void gen_note_use(struct gen *g, const struct ir_region *r)
 }
 
 /*
- * Slots that only ever hold boxed floats here: written by F32_BOX, read by
- * F32_UNBOX. Whether they do at the entry is tested there.
+ * Slots that are read as floats only: of those that are never written, they
+ * are kept as such. That they hold a boxed one is tested at the entry.
  */
-static void find_single(struct gen *g)
+static struct slots read_as_floats(const struct gen *g)
 {
 	struct slots read = { { 0 } }, not = { { 0 } };
 
@@ -36,9 +36,6 @@ static void find_single(struct gen *g)
 			const struct ir_insn *i = &r->insn[k];
 			const ir_ref v[3] = { i->a, i->b, i->c };
 			const char *args = ir_opinfo[i->op].args;
-			if (i->op == IR_PUT && i->type == IR_F64 &&
-			    r->insn[i->a].op != IR_F32_BOX)
-				slots_add(&not, i->aux);
 			for (unsigned o = 0; args[o]; o++)
 				if (r->insn[v[o]].op == IR_GET &&
 				    i->op != IR_F32_UNBOX)
@@ -48,7 +45,8 @@ static void find_single(struct gen *g)
 		}
 	}
 	for (size_t k = 0; k < ARRAY_LEN(read.w); k++)
-		g->single.w[k] = read.w[k] & ~not .w[k];
+		read.w[k] &= ~not .w[k];
+	return read;
 }
 
 static void use_pins(struct gen *g)
@@ -80,29 +78,45 @@ bool gen_never_nan(const struct ir_insn *insn, ir_ref ref)
 	}
 }
 
-/* What one instruction does to what is known; `raw` by ref. */
-static void step(const struct gen *g, struct facts *f, bool *raw,
-    const struct ir_insn *insn, ir_ref ref)
+static void set_slot(struct slots *s, unsigned slot, bool on)
+{
+	if (on)
+		slots_add(s, slot);
+	else
+		slots_remove(s, slot);
+}
+
+/* What is known of a value: as facts.raw and facts.single. */
+struct known {
+	bool raw, single;
+};
+
+/* What one instruction does to what is known; `v` by ref. */
+static void step(
+    struct facts *f, struct known *v, const struct ir_insn *insn, ir_ref ref)
 {
 	static const struct slots none;
 	const struct ir_insn *i = &insn[ref];
 
 	if (i->op == IR_PUT) {
-		bool box = gen_single(g, i->aux);
 		slots_add(&f->dirty, i->aux);
-		if (raw[i->a] || (box && raw[insn[i->a].a]))
-			slots_add(&f->raw, i->aux);
-		else
-			slots_remove(&f->raw, i->aux);
+		slots_add(&f->known, i->aux);
+		set_slot(&f->raw, i->aux, v[i->a].raw);
+		set_slot(&f->single, i->aux, v[i->a].single);
 	} else if (i->op == IR_GET) {
-		raw[ref] = slots_has(&f->raw, i->aux);
+		v[ref] = (struct known){ slots_has(&f->raw, i->aux),
+			slots_has(&f->single, i->aux) };
+	} else if (i->op == IR_F32_BOX) {
+		v[ref] = (struct known){ v[i->a].raw, true };
+	} else if (i->op == IR_F32_UNBOX) {
+		v[ref].raw = v[i->a].single && v[i->a].raw;
 	} else if (ir_opinfo[i->op].flags & IRF_M &&
 	    slots_count(&f->dirty) > MAP_MAX) {
 		f->full = true;
 		f->dirty = f->raw = none;
 	}
 	if (i->op == IR_FCANON || gen_never_nan(insn, ref))
-		raw[ref] = true;
+		v[ref].raw = true;
 }
 
 static bool merge_slots(struct slots *into, const struct slots *s)
@@ -116,20 +130,24 @@ static bool merge_slots(struct slots *into, const struct slots *s)
 
 static bool merge(struct facts *into, const struct facts *f)
 {
-	bool any = merge_slots(&into->dirty, &f->dirty);
+	struct facts was = *into;
 
+	merge_slots(&into->dirty, &f->dirty);
 	into->full |= f->full;
 	if (!into->reached) {
+		*into = *f;
 		into->reached = true;
-		into->raw = f->raw;
 		return true;
 	}
-	for (size_t k = 0; k < ARRAY_LEN(into->raw.w); k++) {
-		u64 both = into->raw.w[k] & f->raw.w[k];
-		any |= both != into->raw.w[k];
-		into->raw.w[k] = both;
+	for (size_t k = 0; k < ARRAY_LEN(was.raw.w); k++) {
+		u64 of_was = was.single.w[k] | ~was.known.w[k];
+		u64 of_f = f->single.w[k] | ~f->known.w[k];
+		into->known.w[k] |= f->known.w[k];
+		into->single.w[k] = of_was & of_f & into->known.w[k];
+		/* what is boxed on the way is canonical */
+		into->raw.w[k] = was.raw.w[k] & f->raw.w[k] & ~(of_was ^ of_f);
 	}
-	return any;
+	return memcmp(&was, into, sizeof(was)) != 0;
 }
 
 bool gen_inlined(
@@ -167,7 +185,7 @@ static bool flow_end(struct gen *g, const struct unit_node *n,
 		    flow_to(g, u->ctx[n->ctx].ret, u->ctx[n->ctx].parent, f);
 	case IR_GOTO_PTR: {
 		struct facts settled = *f;
-		settled.raw = (struct slots){ { 0 } };
+		settled.raw = settled.single = (struct slots){ { 0 } };
 		for (u32 k = 0; k < u->nnodes; k++)
 			if (u->node[k].ctx == n->ctx)
 				any |= merge(&g->in[k], &settled);
@@ -181,7 +199,7 @@ static bool flow_node(struct gen *g, u32 k)
 {
 	const struct ir_region *r = g->u->node[k].ir;
 	struct facts at[IR_MAX_BLOCKS];
-	bool raw[IR_MAX_INSNS] = { false };
+	struct known v[IR_MAX_INSNS] = { { false } };
 	u16 order[IR_MAX_BLOCKS];
 	u32 n = ir_block_order(r, order);
 	bool any = false;
@@ -193,7 +211,7 @@ static bool flow_node(struct gen *g, u32 k)
 		const struct ir_block *blk = &r->block[order[b]];
 		struct facts f = at[order[b]];
 		for (ir_ref i = blk->first; i < blk->first + blk->n; i++)
-			step(g, &f, raw, r->insn, i);
+			step(&f, v, r->insn, i);
 		const struct ir_insn *end = &r->insn[blk->first + blk->n - 1];
 		if (end->op == IR_GOTO || end->op == IR_BR)
 			at[end->b] = f;
@@ -227,8 +245,7 @@ static bool is_full(const struct gen *g)
 }
 
 /* More slots of s, by one node; false: there are none. */
-static bool add_written_raw(
-    const struct gen *g, const struct ir_region *r, struct slots *s)
+static bool add_written_raw(const struct ir_region *r, struct slots *s)
 {
 	struct slots was = *s;
 
@@ -237,15 +254,13 @@ static bool add_written_raw(
 		const struct ir_insn *v = &r->insn[i->a];
 		if (i->op != IR_PUT || i->type != IR_F64)
 			continue;
-		if (gen_single(g, i->aux)) {
+		if (v->op == IR_F32_BOX)
 			v = &r->insn[v->a];
-			if (v->op == IR_F32_UNBOX)
-				v = &r->insn[v->a];
-		}
+		if (v->op == IR_F32_UNBOX)
+			v = &r->insn[v->a];
 		if (v->op == IR_FCANON)
 			slots_add(s, i->aux);
-		if (v->op == IR_GET && slots_has(s, i->aux) &&
-		    gen_single(g, v->aux) == gen_single(g, i->aux))
+		if (v->op == IR_GET && slots_has(s, i->aux))
 			slots_add(s, v->aux);
 	}
 	return memcmp(&was, s, sizeof(was)) != 0;
@@ -262,7 +277,7 @@ static struct slots written_raw(const struct gen *g)
 	for (bool any = true; any;) {
 		any = false;
 		for (u32 n = 0; n < g->u->nnodes; n++)
-			any |= add_written_raw(g, g->u->node[n].ir, &s);
+			any |= add_written_raw(g->u->node[n].ir, &s);
 	}
 	return s;
 }
@@ -285,9 +300,11 @@ static struct slots written(const struct gen *g)
  * dirty, which saves storing them; where that makes too many to note, they are
  * stored. The others are stored, for to be noted at each access would bring
  * them into registers there. What the loops make raw counts as raw: the entry
- * tests that it holds no other NaN than the canonical one.
+ * tests that it holds no other NaN than the canonical one. `single` is kept as
+ * floats, of what is `known`.
  */
-static void start_flow(struct gen *g, bool dirty)
+static void start_flow(struct gen *g, bool dirty, const struct slots *single,
+    const struct slots *known)
 {
 	struct slots w = written(g);
 
@@ -299,17 +316,39 @@ static void start_flow(struct gen *g, bool dirty)
 			slots_add(&g->in[0].dirty, slot);
 	}
 	g->in[0].raw = written_raw(g);
+	g->in[0].single = *single;
+	g->in[0].known = *known;
 	g->in[0].reached = true;
+}
+
+/*
+ * What is kept as floats at the entry: what the loops keep so when they come
+ * back there.
+ */
+static struct slots find_single(struct gen *g)
+{
+	static const struct slots none;
+	struct slots s = read_as_floats(g);
+
+	start_flow(g, false, &none, &none);
+	g->refused |= !flow_all(g);
+	const struct facts *f = &g->in[0];
+	for (size_t k = 0; k < ARRAY_LEN(s.w); k++)
+		s.w[k] = (f->single.w[k] & f->known.w[k]) |
+		    (s.w[k] & ~f->known.w[k]);
+	return s;
 }
 
 void gen_facts(struct gen *g)
 {
-	find_single(g);
+	struct slots single = find_single(g), all;
+
 	use_pins(g);
-	start_flow(g, true);
+	memset(&all, 0xff, sizeof(all));
+	start_flow(g, true, &single, &all);
 	bool ok = flow_all(g);
 	if (!ok || is_full(g)) {
-		start_flow(g, false);
+		start_flow(g, false, &single, &all);
 		ok = flow_all(g);
 	}
 	g->refused |= !ok;

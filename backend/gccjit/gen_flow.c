@@ -222,6 +222,7 @@ static void go(struct gen *g, gva_t pc, u32 ctx)
 		g->at = at;
 	}
 	gen_settle(g, &g->in[to].raw);
+	gen_box_slots(g, &g->in[to].single);
 	gcc_jit_block_end_with_jump(g->cur, NULL, g->head[to]);
 }
 
@@ -299,6 +300,7 @@ static void jump_ptr(struct gen *g, const struct ir_insn *i)
 	}
 	lval at = gen_local(g, t, "at"), pc = gen_local(g, t, "pc");
 	gen_settle(g, NULL);
+	gen_box_slots(g, NULL);
 	gen_assign(g, pc, g->val[i->a]);
 	rval off = gen_bin(g, GCC_JIT_BINARY_OP_MINUS, t,
 	    gcc_jit_lvalue_as_rvalue(pc), gen_pc(g, lo));
@@ -409,8 +411,8 @@ static void check_raw(
 	struct slots raw = g->in[0].raw;
 
 	for (size_t k = 0; k < ARRAY_LEN(raw.w); k++)
-		raw.w[k] &=
-		    g->used.w[k] & (single ? g->single.w[k] : ~g->single.w[k]);
+		raw.w[k] &= g->used.w[k] &
+		    (single ? g->at.single.w[k] : ~g->at.single.w[k]);
 	if (!slots_count(&raw))
 		return;
 	gcc_jit_block *rare = gen_block(g), *on = gen_block(g);
@@ -463,12 +465,13 @@ void gen_entry(struct gen *g, gcc_jit_block *b)
 	struct pins p, f = { 0 };
 
 	g->cur = b;
-	for (unsigned s = 0; s < ABI_NSLOTS; s++)
-		if (slots_has(&g->used, s))
-			g->slot[s] = gen_local(g,
-			    gen_single(g, s) ? g->type[IR_F32] :
-					       gen_slot_type(g, s),
-			    "slot");
+	g->at = g->in[0];
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!slots_has(&g->used, s))
+			continue;
+		g->slot[s] = gen_local(g, gen_slot_type(g, s), "slot");
+		g->float_slot[s] = gen_local(g, g->type[IR_F32], "float");
+	}
 	p = pin_vars(g, false);
 	add_outputs(statement(g, ""), &p, "=r");
 	if (g->fp) {

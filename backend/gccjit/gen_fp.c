@@ -149,13 +149,19 @@ void gen_ones(struct gen *g)
 	    NULL, "=x", g->ones);
 }
 
-/* A box is made where it is wanted: mostly a slot takes the float. */
-rval gen_value(struct gen *g, ir_ref ref)
+ir_ref gen_in_box(const struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
 
-	return i->op == IR_F32_BOX ? gen_box(g, gen_seen(g, i->a)) :
-				     g->val[ref];
+	return i->op == IR_F32_BOX ? i->a : g->single[ref] ? ref : IR_NONE;
+}
+
+/* A box is made where it is wanted: mostly a slot takes the float. */
+rval gen_value(struct gen *g, ir_ref ref)
+{
+	ir_ref in = gen_in_box(g, ref);
+
+	return in ? gen_box(g, gen_canonical(g, in, IR_NONE)) : g->val[ref];
 }
 
 void gen_settle(struct gen *g, const struct slots *but)
@@ -168,8 +174,8 @@ void gen_settle(struct gen *g, const struct slots *but)
 		bool single = gen_single(g, s);
 		if (waits[single])
 			canonicalize(g, single ? IR_F32 : IR_F64, waits[single],
-			    g->slot[s]);
-		waits[single] = waits[single] ? NULL : g->slot[s];
+			    gen_slot(g, s));
+		waits[single] = waits[single] ? NULL : gen_slot(g, s);
 		slots_remove(&g->at.raw, s);
 	}
 	for (int single = 0; single < 2; single++)
@@ -178,9 +184,19 @@ void gen_settle(struct gen *g, const struct slots *but)
 			    g, single ? IR_F32 : IR_F64, waits[single], NULL);
 }
 
+void gen_box_slots(struct gen *g, const struct slots *but)
+{
+	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
+		if (!gen_single(g, s) || (but && slots_has(but, s)))
+			continue;
+		gen_assign(g, g->slot[s], gen_whole(g, s));
+		slots_remove(&g->at.single, s);
+	}
+}
+
 rval gen_whole(struct gen *g, unsigned slot)
 {
-	rval v = gcc_jit_lvalue_as_rvalue(g->slot[slot]);
+	rval v = gcc_jit_lvalue_as_rvalue(gen_slot(g, slot));
 
 	return gen_single(g, slot) ? gen_box(g, v) : v;
 }
@@ -190,7 +206,7 @@ void gen_take(struct gen *g, unsigned slot, rval whole)
 	if (gen_single(g, slot))
 		whole = bitcast(g, IR_F32,
 		    gen_cast(g, g->type[IR_I32], bitcast(g, IR_I64, whole)));
-	gen_assign(g, g->slot[slot], whole);
+	gen_assign(g, gen_slot(g, slot), whole);
 }
 
 /* By its bits: a comparison would raise invalid for a signalling one. */
@@ -207,15 +223,10 @@ rval gen_is_nan(struct gen *g, unsigned slot, rval whole)
 }
 
 /* Not known to GCC: a map has no name for a constant in memory. */
-static void opaque_in(struct gen *g, lval v, const char *where)
+static void opaque(struct gen *g, lval v, const char *where)
 {
 	gcc_jit_extended_asm_add_output_operand(
 	    gcc_jit_block_add_extended_asm(g->cur, NULL, ""), NULL, where, v);
-}
-
-static void opaque(struct gen *g, lval v)
-{
-	opaque_in(g, v, "+x");
 }
 
 /*
@@ -236,8 +247,8 @@ rval gen_any_nan(
 	gen_assign(g, num[2], gen_num(g, t, 0));
 	if (!single) {
 		/* once in a register, not often anew */
-		opaque_in(g, num[0], "+r");
-		opaque_in(g, num[1], "+r");
+		opaque(g, num[0], "+r");
+		opaque(g, num[1], "+r");
 	}
 	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
 		if (!slots_has(in, s))
@@ -295,7 +306,7 @@ static bool holds(const struct gen *g, unsigned slot, ir_ref v)
 	ir_ref put = g->put[slot];
 
 	if (put && gen_single(g, slot))
-		put = g->r->insn[put].a; /* of the box */
+		put = gen_in_box(g, put);
 	return put && put == v;
 }
 
@@ -311,24 +322,29 @@ static void settled(struct gen *g, ir_ref ref, lval var)
 	for (unsigned s = 0; s < ABI_NSLOTS; s++)
 		if (slots_has(&g->at.raw, s) && holds(g, s, ref)) {
 			gen_assign(
-			    g, g->slot[s], gcc_jit_lvalue_as_rvalue(var));
+			    g, gen_slot(g, s), gcc_jit_lvalue_as_rvalue(var));
 			slots_remove(&g->at.raw, s);
 		}
 }
 
-rval gen_seen_with(struct gen *g, ir_ref ref, ir_ref next)
+/* How val is kept. */
+static u8 type_of(const struct gen *g, ir_ref ref)
 {
-	rval v = gen_value(g, ref);
-	u8 ty = g->r->insn[ref].type;
+	return g->single[ref] ? IR_F32 : g->r->insn[ref].type;
+}
+
+rval gen_canonical(struct gen *g, ir_ref ref, ir_ref next)
+{
+	u8 ty = type_of(g, ref);
 	lval var = g->var[ref];
 
 	if (!gen_waits(g, ref))
-		return v;
+		return g->val[ref];
 	if (!var) {
 		var = gen_local(g, g->type[ty], "c");
-		gen_assign(g, var, v);
+		gen_assign(g, var, g->val[ref]);
 	}
-	if (next == ref || (next && g->r->insn[next].type != ty))
+	if (next == ref || (next && type_of(g, next) != ty))
 		next = IR_NONE;
 	canonicalize(g, ty, var, next ? g->var[next] : NULL);
 	settled(g, ref, var);
@@ -339,7 +355,8 @@ rval gen_seen_with(struct gen *g, ir_ref ref, ir_ref next)
 
 rval gen_seen(struct gen *g, ir_ref ref)
 {
-	return gen_seen_with(g, ref, IR_NONE);
+	return gen_in_box(g, ref) ? gen_value(g, ref) :
+				    gen_canonical(g, ref, IR_NONE);
 }
 
 /*
@@ -474,10 +491,23 @@ static void to_unsigned(struct gen *g, ir_ref ref, bool wide)
 	lval to = gen_local(g, t, "u");
 	gcc_jit_block *b[6];
 	double half = wide ? 0x1p63 : 0x1p32;
+	unsigned fraction = from == IR_F64 ? 52 : 23;
+	i64 bias = from == IR_F64 ? 1023 : 127;
 
 	for (size_t k = 0; k < ARRAY_LEN(b); k++)
 		b[k] = gen_block(g);
-	gcc_jit_block *on = b[5];
+	gcc_jit_block *on = b[5], *rare = gen_block(g);
+	/* mostly it is +0 to half, and its exponent says so */
+	gcc_jit_type *bits = g->type[from == IR_F64 ? IR_I64 : IR_I32];
+	rval exponent = gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, bits,
+	    bitcast(g, from == IR_F64 ? IR_I64 : IR_I32, a),
+	    gen_num(g, bits, fraction));
+	gcc_jit_block_end_with_conditional(g->cur, NULL,
+	    gen_unlikely(g,
+		gen_cmp(g, GCC_JIT_COMPARISON_GE, exponent,
+		    gen_num(g, bits, bias + (wide ? 63 : 32)))),
+	    rare, b[1]);
+	g->cur = rare;
 	gcc_jit_block_end_with_conditional(g->cur, NULL,
 	    gen_cmp(g, GCC_JIT_COMPARISON_GT, a, fconst(g, from, -1)), b[0],
 	    b[3]);
@@ -551,27 +581,51 @@ static rval from_int(struct gen *g, const struct ir_insn *i)
 	return gen_cast(g, g->type[i->type], a);
 }
 
-/* Does the op look at a NaN's bits? */
-static bool sees_bits(u8 op)
+bool gen_sees_bits(u8 op)
 {
 	return op == IR_FNEG || op == IR_FABS || op == IR_FCOPYSIGN ||
-	    op == IR_FBITS || op == IR_F32_BOX || op == IR_F32_UNBOX;
+	    op == IR_FBITS || op == IR_F32_UNBOX || op == IR_SELECT;
 }
 
-/* GCC takes x < x for false, whatever flags a NaN would raise. */
-static rval compare(struct gen *g, enum gcc_jit_comparison op, rval a, rval b)
+/*
+ * A statement, which happens once: GCC would compare once for each use of the
+ * result. LT and LE as b above a, which a NaN makes false.
+ */
+static rval compare(struct gen *g, u8 op, u8 ty, rval a, rval b)
 {
-	lval other = gen_local(g, gcc_jit_rvalue_get_type(b), "c");
+	/* before the statement: libgccjit makes things in this order */
+	lval is = gen_local(g, g->type[IR_I1], "is"), ordered = NULL;
+	bool eq = op == IR_FEQ;
+	char text[32];
 
-	gen_assign(g, other, b);
-	opaque(g, other);
-	return gen_cmp(g, op, a, gcc_jit_lvalue_as_rvalue(other));
+	if (eq)
+		ordered = gen_local(g, g->type[IR_I1], "ordered");
+	snprintf(text, sizeof(text), "%s%scomis%c %s", g->f.avx ? "v" : "",
+	    eq ? "u" : "", ty == IR_F64 ? 'd' : 's', eq ? "%3, %2" : "%2, %1");
+	gcc_jit_extended_asm *s =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	gcc_jit_extended_asm_add_output_operand(s, NULL,
+	    eq               ? "=@cce" :
+		op == IR_FLT ? "=@cca" :
+			       "=@ccae",
+	    is);
+	if (eq)
+		gcc_jit_extended_asm_add_output_operand(
+		    s, NULL, "=@ccnp", ordered);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", b);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "xm", a);
+	rval v = gcc_jit_lvalue_as_rvalue(is);
+	return eq ? gen_bin(g, GCC_JIT_BINARY_OP_LOGICAL_AND, g->type[IR_I1], v,
+			gcc_jit_lvalue_as_rvalue(ordered)) :
+		    v;
 }
 
 static rval value(struct gen *g, const struct ir_insn *i)
 {
 	gcc_jit_type *t = g->type[i->type];
-	bool wide = i->type == IR_F64, bits = sees_bits(i->op);
+	bool wide = i->type == IR_F64, bits = gen_sees_bits(i->op);
+	u8 ty = g->r->insn[i->a].type;
 	rval a = bits ? gen_seen(g, i->a) : g->val[i->a];
 	rval b = bits && i->b ? gen_seen(g, i->b) : g->val[i->b];
 	rval arg[2] = { a, b };
@@ -592,23 +646,15 @@ static rval value(struct gen *g, const struct ir_insn *i)
 		return call1(g,
 		    wide ? "__builtin_copysign" : "__builtin_copysignf", 2,
 		    arg);
-	case IR_FEQ: return compare(g, GCC_JIT_COMPARISON_EQ, a, b);
-	case IR_FLT: return compare(g, GCC_JIT_COMPARISON_LT, a, b);
-	case IR_FLE: return compare(g, GCC_JIT_COMPARISON_LE, a, b);
+	case IR_FEQ:
+	case IR_FLT:
+	case IR_FLE: return compare(g, i->op, ty, a, b);
 	case IR_F64_TO_F32:
 	case IR_F32_TO_F64: return gen_cast(g, t, a);
 	case IR_FBITS:
 	case IR_BITSF: return bitcast(g, i->type, a);
 	default: return from_int(g, i);
 	}
-}
-
-/* A slot that is kept as its float? */
-static bool is_float(const struct gen *g, ir_ref ref)
-{
-	const struct ir_insn *i = &g->r->insn[ref];
-
-	return i->op == IR_GET && gen_single(g, i->aux);
 }
 
 void gen_fp(struct gen *g, ir_ref ref)
@@ -631,16 +677,15 @@ void gen_fp(struct gen *g, ir_ref ref)
 	case IR_F_TO_S64: to_signed(g, ref, true); return;
 	case IR_F_TO_U32: to_unsigned(g, ref, false); return;
 	case IR_F_TO_U64: to_unsigned(g, ref, true); return;
-	case IR_F32_BOX: return; /* gen_value makes it */
 	case IR_F32_UNBOX:
-		if (is_float(g, i->a)) {
+		if (g->single[i->a]) {
 			g->val[ref] = a;
 			g->raw[ref] = g->raw[i->a];
 		} else {
 			unbox(g, ref);
 		}
 		return;
-	case IR_BITSF: opaque(g, keep(g, ref, value(g, i))); return;
+	case IR_BITSF: opaque(g, keep(g, ref, value(g, i)), "+x"); return;
 	default: keep(g, ref, value(g, i)); return;
 	}
 }

@@ -54,7 +54,8 @@ static void note_operands(struct gen *g, gcc_jit_extended_asm *a)
 			continue;
 		bool fp = gen_slot_type(g, s) == g->type[IR_F64];
 		gcc_jit_extended_asm_add_input_operand(a, NULL,
-		    fp ? "xm" : "rmi", gcc_jit_lvalue_as_rvalue(g->slot[s]));
+		    fp ? "xm" : "rmi",
+		    gcc_jit_lvalue_as_rvalue(gen_slot(g, s)));
 	}
 }
 
@@ -153,17 +154,15 @@ static void load(struct gen *g, ir_ref ref)
 
 /*
  * A float is stored by its bits, as an integer: by the float itself, then.
- * NULL: it is something else.
+ * IR_NONE: it is something else.
  */
-static const struct ir_insn *float_behind(
-    const struct gen *g, const struct ir_insn *store)
+static ir_ref float_behind(const struct gen *g, const struct ir_insn *store)
 {
 	const struct ir_insn *bits = &g->r->insn[store->b];
 
 	if (bits->op != IR_FBITS || MEM_LOG2(store->aux) != 2)
-		return NULL;
-	const struct ir_insn *box = &g->r->insn[bits->a];
-	return box->op == IR_F32_BOX ? box : NULL;
+		return IR_NONE;
+	return gen_in_box(g, bits->a);
 }
 
 /* What the next store of the block stores, if it is there already. */
@@ -174,8 +173,8 @@ static ir_ref next_stored(const struct gen *g, ir_ref ref)
 	for (ir_ref k = ref + 1; !ir_ends_block(insn[k].op); k++) {
 		if (insn[k].op != IR_STORE)
 			continue;
-		const struct ir_insn *box = float_behind(g, &insn[k]);
-		ir_ref v = box ? box->a : insn[k].b;
+		ir_ref f = float_behind(g, &insn[k]);
+		ir_ref v = f ? f : insn[k].b;
 		if (v < ref && g->var[v] && gen_waits(g, v))
 			return v;
 	}
@@ -185,14 +184,16 @@ static ir_ref next_stored(const struct gen *g, ir_ref ref)
 static void store(struct gen *g, ir_ref ref)
 {
 	struct ir_insn i = g->r->insn[ref];
-	const struct ir_insn *box = float_behind(g, &i);
+	ir_ref f = float_behind(g, &i);
 
-	if (box) {
+	if (f) {
 		i.type = IR_F32;
-		i.b = box->a;
+		i.b = f;
 	}
 	bool waits = gen_waits(g, i.b);
-	rval v = gen_seen_with(g, i.b, waits ? next_stored(g, ref) : IR_NONE);
+	rval v = !f && gen_in_box(g, i.b) ?
+	    gen_seen(g, i.b) :
+	    gen_canonical(g, i.b, waits ? next_stored(g, ref) : IR_NONE);
 	lval at = gen_address(g, &i);
 	const char *c = is_fp(i.type) ? "x" : MEM_LOG2(i.aux) ? "re" : "qe";
 	gcc_jit_extended_asm *a = access(g, &i, store_form(g, &i), 0);
@@ -216,7 +217,7 @@ void gen_memory(struct gen *g, ir_ref ref)
 	if (slots_count(&g->at.dirty) > MAP_MAX) {
 		gen_settle(g, NULL);
 		gen_flush(g, true);
-		g->at = (struct facts){ 0 };
+		g->at.dirty = g->at.raw = (struct slots){ { 0 } };
 	}
 	if (i->op == IR_LOAD)
 		load(g, ref);

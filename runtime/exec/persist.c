@@ -27,8 +27,8 @@ enum {
 	KEPT_LEFT = 8 /* a unit that did not pay: none is to be made there */
 };
 
-/* Units are kept beside the blocks of their heads, under offsets so high. */
-#define UNIT_OFF (1ull << 63)
+/* Units are kept beside the blocks of their heads. */
+#define UNIT_OFF STORE_BESIDE
 /* One is worth as many blocks, when it comes to saving. */
 #define UNIT_WORTH 64
 
@@ -220,7 +220,8 @@ static struct tb *find_and_take(struct vcpu *v, const struct image *im,
 	struct store_block b;
 	struct tb *tb;
 
-	if (units && !ex->debug.nbreaks && tier_wants(ex, pc) &&
+	if (units && !ex->debug.nbreaks &&
+	    store_may_have(&im->file, off | UNIT_OFF) && tier_wants(ex, pc) &&
 	    store_find(&im->file, off | UNIT_OFF, guest, max, &b, NULL) &&
 	    b.flags & KEPT_UNIT) {
 		if (b.flags & KEPT_LEFT)
@@ -247,17 +248,20 @@ static struct tb *find(struct vcpu *v, struct image *im, gva_t pc, size_t max,
 
 /*
  * May the block at pc, in r, be loaded before it is reached? Not where
- * somebody may have put a breakpoint or a unit, nor where the guest can still
- * write: what it writes before it is run needs no fence.i on many a machine.
+ * somebody may have put a breakpoint, nor where the guest can still write:
+ * what it writes before it is run needs no fence.i on many a machine.
  */
 static bool may_load_ahead(
     const struct exec *ex, const struct map_range *r, gva_t pc)
 {
-	return !ex->tier && !ex->debug.nbreaks && r->start <= pc &&
-	    pc < r->end && (r->prot & (MAP_PROT_X | MAP_PROT_W)) == MAP_PROT_X;
+	return !ex->debug.nbreaks && r->start <= pc && pc < r->end &&
+	    (r->prot & (MAP_PROT_X | MAP_PROT_W)) == MAP_PROT_X;
 }
 
-/* The block at `off` if it is in r and not there yet. Under fault_guard. */
+/*
+ * The block at `off` if it is in r and not there yet, and no unit takes its
+ * place. Under fault_guard.
+ */
 static struct tb *take_ahead(struct vcpu *v, const struct image *im,
     const struct map_range *r, struct store_place at, u64 off)
 {
@@ -267,6 +271,7 @@ static struct tb *take_ahead(struct vcpu *v, const struct image *im,
 
 	if (off < im->off || pc < im->start || pc >= im->end ||
 	    !may_load_ahead(ex, r, pc) || tb_find(ex, pc) ||
+	    (ex->tier && store_may_have(&im->file, off | UNIT_OFF)) ||
 	    !store_take(&im->file, at, off,
 		(const u8 *)(uintptr_t)(v->vm->mem_base + pc), r->end - pc,
 		&b) ||

@@ -21,6 +21,11 @@
 #define TICK_NS 1000000
 #define START_NS 20000000 /* until the first: short processes are left alone */
 #define SAMPLES_HOT 4 /* ticks at one place */
+/*
+ * So many times more where what is made cannot be kept, unless the tier is
+ * asked for by name: guests that make code make it anew.
+ */
+#define SAMPLES_LOST 10
 #define SAMPLES_CALLER 8 /* ticks in what a block called */
 #define CALLERS_MAX 3 /* frames that are looked at */
 /*
@@ -29,11 +34,12 @@
  */
 #define ENTRIES_MAX 3000
 /* Forming may take one part in so many of the time, and this to begin with. */
-#define FORMING_PART 100
-#define FORMING_NS 1000000
+#define FORMING_PART 400
+#define FORMING_NS 500000
 #define IDLE_TICKS 50 /* without guest code: look less often */
 #define QUIET_TICKS 64 /* without a new unit: look half as often */
 #define QUIET_MAX 16 /* but once in so many ticks */
+#define PACE 2 /* ticks to a look to begin with; 1 if asked for by name */
 #define REPLY_SECONDS 20 /* unless cfg says how long one may take */
 #define WAIT_S 10 /* the same, for one who waits */
 #define RESTARTS_MAX 3
@@ -95,6 +101,19 @@ void tier_leave(struct exec *ex, gva_t pc)
 {
 	if (ex->tier)
 		spots_leave(&ex->tier->spots, pc);
+}
+
+/* Will the next process have to make what is made of the code at pc again? */
+static bool is_lost(const struct tier *t, gva_t pc)
+{
+	struct exec *ex = t->ex;
+
+	if (waits(t) || says(t) || !ex->persist)
+		return false;
+	pthread_mutex_lock(&ex->lock);
+	bool lost = !persist_image(ex, pc);
+	pthread_mutex_unlock(&ex->lock);
+	return lost;
 }
 
 static bool may_form(const struct tier *t)
@@ -171,6 +190,7 @@ static void consider(
 	bool may = !t->off && t->queued < QUEUE_MAX && may_form(t);
 	u64 ended = t->ended + t->queued;
 	pthread_mutex_unlock(&t->lock);
+	often *= is_lost(t, head) ? SAMPLES_LOST : 1;
 	if (!may || !spots_hot(&t->spots, head, often))
 		return;
 	const struct tb *is = tb_find(v->vm->exec, head);
@@ -465,7 +485,7 @@ static void sleep_for(struct tier *t, u64 ns)
 static void *ticker(void *arg)
 {
 	struct tier *t = arg;
-	u32 idle = 0, quiet = 0, pace = 1;
+	u32 idle = 0, quiet = 0, first = says(t) ? 1 : PACE, pace = first;
 	u64 ended = 0;
 
 	prctl(PR_SET_NAME, EXEC_THREAD_NAME);
@@ -476,7 +496,7 @@ static void *ticker(void *arg)
 		if (t->ended != ended) {
 			ended = t->ended;
 			quiet = 0;
-			pace = 1;
+			pace = first;
 		} else if (++quiet == QUIET_TICKS) {
 			quiet = 0;
 			pace = MIN(2 * pace, QUIET_MAX);
@@ -512,8 +532,8 @@ int tier_new(struct exec *ex)
 {
 	const struct vm_config *cfg = &ex->vm->cfg;
 
-	/* by name only: see runtime/README.md, what was measured */
-	if ((cfg->tier != TIER_OPTIMIZING && !cfg->jit_wait) || !ex->host ||
+	if (cfg->tier == TIER_INTERP ||
+	    (cfg->tier == TIER_BASELINE && !cfg->jit_wait) || !ex->host ||
 	    !ex->host->load_unit || !cfg->jitd || cfg->check || cfg->count ||
 	    ex->vm->as != AS_IDENTITY)
 		return 0;

@@ -90,12 +90,19 @@ static int build(const struct store_block *b, u32 n, struct segment *s)
 	s->data = calloc(1, s->size);
 	if (!s->data)
 		return -ENOMEM;
+	struct seg_head h = { .magic = SEG_MAGIC,
+		.size = s->size,
+		.nblocks = n,
+		.nslots = nslots };
 	struct row *row = (struct row *)(void *)(s->data + seg_rows_at(nslots));
 	u32 *slot = (u32 *)(void *)(s->data + sizeof(struct seg_head));
 	for (u32 i = 0; i < n; i++) {
-		struct block_head h = head_of(&b[i]);
-		u64 size = payload_size(&h);
-		write_payload(s->data + at, &h, &b[i]);
+		struct block_head head = head_of(&b[i]);
+		u64 size = payload_size(&head);
+		u32 bit = filter_bit(b[i].off);
+		if (b[i].off >= STORE_BESIDE)
+			h.filter[bit / 64] |= 1ull << bit % 64;
+		write_payload(s->data + at, &head, &b[i]);
 		row[i] = (struct row){ .off = b[i].off,
 			.pos = at,
 			.size = size,
@@ -104,10 +111,6 @@ static int build(const struct store_block *b, u32 n, struct segment *s)
 		enter(slot, nslots, b[i].off, i);
 		at += size;
 	}
-	struct seg_head h = { .magic = SEG_MAGIC,
-		.size = s->size,
-		.nblocks = n,
-		.nslots = nslots };
 	h.sum = XXH3_64bits(&h, offsetof(struct seg_head, sum));
 	memcpy(s->data, &h, sizeof(h));
 	return 0;

@@ -277,6 +277,16 @@ bool store_find(const struct store_file *f, u64 off, const u8 *guest,
 	return false;
 }
 
+bool store_may_have(const struct store_file *f, u64 off)
+{
+	u32 bit = filter_bit(off);
+
+	for (u32 i = 0; i < f->nsegs; i++)
+		if (f->head[i].filter[bit / 64] >> bit % 64 & 1)
+			return true;
+	return false;
+}
+
 static const struct row *row_at(
     const struct store_file *f, struct store_place at)
 {

@@ -22,7 +22,7 @@
 
 #define FILE_MAGIC 0x6568636163746d7full /* "\x7fmtcache" */
 #define SEG_MAGIC 0x746e656d67657374ull
-#define FORMAT 1
+#define FORMAT 2
 #define SEG_ALIGN 64
 #define PAYLOAD_ALIGN 8
 
@@ -67,6 +67,12 @@ static inline const struct row *seg_rows(const u8 *seg, u32 nslots)
 static inline u32 slot_of(u64 off)
 {
 	return (u32)((off * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+/* The bit of a segment's filter that an offset sets. */
+static inline u32 filter_bit(u64 off)
+{
+	return slot_of(off) % STORE_FILTER;
 }
 
 /* Bytes of a payload with these counts. */

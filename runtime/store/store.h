@@ -56,10 +56,18 @@ struct store_block {
 	const u32 *pcs; /* npcs offsets of guest addresses in the code */
 };
 
+/*
+ * Offsets from here on are no file's: what is kept beside blocks has them.
+ * It is rare, and a filter says quickly where there is none.
+ */
+#define STORE_BESIDE (1ull << 63)
+#define STORE_FILTER 1024 /* bits */
+
 struct seg_head {
 	u64 magic;
 	u64 size; /* from this head to the next */
 	u32 nblocks, nslots; /* nslots is a power of two, > nblocks */
+	u64 filter[STORE_FILTER / 64]; /* one bit for each of those offsets */
 	u64 sum; /* of what is before it */
 };
 
@@ -102,6 +110,8 @@ struct store_place {
  */
 bool store_find(const struct store_file *f, u64 off, const u8 *guest,
     size_t max, struct store_block *out, struct store_place *at);
+/* May there be a block at `off`, which is at least STORE_BESIDE? */
+bool store_may_have(const struct store_file *f, u64 off);
 /*
  * On to the block that was made after the one at *at, as a rule by the same
  * process: its offset, of which nothing is known. False: it was the last.

@@ -9,7 +9,7 @@
  *
  * A call's callee is taken in as a copy, in a context of its own, if it is
  * small and calls nothing big itself. A loop from which other calls are made
- * is left to the baseline, which is as good at calls.
+ * is left to the baseline, which is as good at calls, and so is a switch's.
  * Indirect jumps may lead to any block that was looked up by its address
  * and lies near: switch tables end up there (the jump table knows them).
  */
@@ -20,7 +20,7 @@
 #define NEST_NODES 96 /* blocks followed from the head */
 #define NEST_INSNS 900
 #define INLINE_NODES 24 /* of one callee, with its callees */
-#define INLINE_INSNS 200
+#define INLINE_INSNS 400
 #define INLINE_DEPTH 4
 #define NEAR 8192 /* bytes from an indirect jump to its targets */
 
@@ -310,6 +310,23 @@ static bool calls_anybody(const struct former *x)
 	return false;
 }
 
+/*
+ * Does a switch lead back to the head? The baseline jumps from each case to the
+ * next, where a unit has one jump for all, which hosts predict less well.
+ */
+static bool switches(const struct former *x)
+{
+	const struct unit *u = &x->f->unit;
+
+	for (u32 k = 0; k < u->nnodes; k++) {
+		const struct ir_region *r = u->node[k].ir;
+		for (u32 b = 0; x->reaches[k] && b < r->nblocks; b++)
+			if (last(r, b)->op == IR_GOTO_PTR)
+				return true;
+	}
+	return false;
+}
+
 /* Does a call leave the loops that was made before? */
 static bool calls_out(const struct former *x)
 {
@@ -396,7 +413,7 @@ bool form_unit(
 		return false;
 	follow(x, 0, NEST_NODES, NEST_INSNS);
 	/* before the work of cutting and inlining */
-	if (!find_loop(x) || (!all && calls_anybody(x)))
+	if (!find_loop(x) || (!all && (calls_anybody(x) || switches(x))))
 		return false;
 	cut_nodes(x, 0);
 	inline_calls(x, 0, u->nnodes);

@@ -49,6 +49,14 @@ static void unreadable(struct rv_lifter *x, gva_t pc, gva_t end, bool first)
 	}
 }
 
+bool rv_fetch(const struct rv_lifter *x, gva_t pc, struct rv_insn *i)
+{
+	size_t off = pc - x->code->pc;
+
+	return rv_decode(
+	    x->decoder, pc, x->code->bytes + off, x->code->len - off, i);
+}
+
 static bool is_lr(const struct rv_insn *i)
 {
 	return i->row && i->row->lift == rv_lr;
@@ -78,25 +86,24 @@ static bool lr_has_room(const struct rv_lifter *x, u32 n)
 void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
     const struct lift_opts *opts)
 {
-	struct rv_lifter x = { .r = r, .opts = opts };
+	struct rv_lifter x = {
+		.r = r, .opts = opts, .code = code, .decoder = decoder
+	};
 	struct rv_insn i;
 	gva_t pc = code->pc;
-	u32 n = 0;
 
 	while (!x.done) {
-		size_t off = pc - code->pc;
-
-		if (!rv_decode(
-			decoder, pc, code->bytes + off, code->len - off, &i)) {
-			unreadable(&x, pc, code->pc + code->len, n == 0);
+		if (!rv_fetch(&x, pc, &i)) {
+			unreadable(&x, pc, code->pc + code->len, x.n == 0);
 			break;
 		}
-		if (n && is_lr(&i) && !lr_has_room(&x, n)) {
+		if (x.n && is_lr(&i) && !lr_has_room(&x, x.n)) {
 			rv_goto(&x, pc);
 			break;
 		}
-		n++;
-		x.more = n < opts->max_insns &&
+		x.n++;
+		x.next = i.next;
+		x.more = x.n < opts->max_insns &&
 		    r->ninsns < IR_MAX_INSNS - 2 * RV_MAX_IR &&
 		    r->nblocks < IR_MAX_BLOCKS - 2 * RV_MAX_BLOCKS;
 		ir_emit(
@@ -108,10 +115,10 @@ void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
 			rv_illegal(&x, &i);
 		if (is_lr(&i) || sees_memory(r, from))
 			x.after_lr = is_lr(&i);
-		pc = i.next;
+		pc = x.next;
 		if (!x.more && !x.done)
 			rv_goto(&x, pc);
 	}
-	r->guest_insns = n;
+	r->guest_insns = x.n;
 	r->guest_len = (u32)(pc - code->pc);
 }

@@ -43,6 +43,10 @@ enum rv_helper {
 struct rv_lifter {
 	struct ir_region *r;
 	const struct lift_opts *opts;
+	const struct lift_code *code;
+	void *decoder;
+	gva_t next; /* pc of the instruction after this one */
+	u32 n; /* instructions, this one included */
 	bool more; /* another instruction may follow this one */
 	bool done; /* the block has ended */
 	bool after_lr; /* no access to memory since an LR in this block */
@@ -58,6 +62,8 @@ struct rv_lifter {
 void rv_lift(void *decoder, struct ir_region *r, const struct lift_code *code,
     const struct lift_opts *opts);
 
+/* The instruction at pc; false: it cannot be read. */
+bool rv_fetch(const struct rv_lifter *x, gva_t pc, struct rv_insn *i);
 /* End the block. */
 void rv_goto(struct rv_lifter *x, gva_t pc);
 void rv_exit(struct rv_lifter *x, u16 reason, gva_t pc, u32 arg);

@@ -204,8 +204,8 @@ Test(riscv_lift, exits)
 
 Test(riscv_lift, side_exits)
 {
-	/* beq a0,a1,+8; addi a0,a0,1; ret */
-	static const u32 code[] = { 0x00b50463, 0x00150513, 0x00008067 };
+	/* beq a0,a1,+12; addi a0,a0,1; ret */
+	static const u32 code[] = { 0x00b50663, 0x00150513, 0x00008067 };
 
 	lift(code, sizeof(code), 8, false);
 	cr_expect_eq(r->guest_insns, 1);
@@ -217,6 +217,40 @@ Test(riscv_lift, side_exits)
 	lift(code, sizeof(code), 1, true);
 	cr_expect_eq(r->guest_insns, 1);
 	cr_expect_eq(r->guest_len, 4);
+}
+
+/* A branch over what cannot fault is none, where all of it may be read. */
+Test(riscv_lift, choices)
+{
+	enum { ADDI = 0x00150513, ADD = 0x00b50533, SUBW = 0x40c5053b };
+	enum { LW = 0x00052503, MUL = 0x02b50533, NOP = 0x00000013 };
+	static const struct {
+		u32 branch, over[3], bytes, max, choices, insns;
+	} c[] = {
+		{ 0x00b50463, { ADDI, ADD, ADD }, 16, 4, 1, 4 },
+		{ 0x00b50663, { ADDI, SUBW, ADD }, 16, 4, 1, 4 },
+		{ 0x00b54663, { ADDI, 0x00158593, ADD }, 16, 4, 2, 4 },
+		{ 0x00b50863, { ADDI, ADD, ADD }, 16, 4, 0, 4 },
+		{ 0x00b50463, { LW, ADD, ADD }, 16, 4, 0, 4 },
+		{ 0x00b50463, { MUL, ADD, ADD }, 16, 4, 0, 4 },
+		{ 0x00b50463, { NOP, ADD, ADD }, 16, 4, 0, 4 },
+		{ 0x00b50663, { ADDI, LW, ADD }, 16, 4, 0, 4 },
+		{ 0x00b50663, { ADDI, ADD, ADD }, 16, 2, 0, 2 },
+		{ 0x00b50663, { ADDI, ADD, ADD }, 16, 3, 1, 3 },
+		{ 0x00b50663, { ADDI, ADD, ADD }, 8, 4, 0, 2 },
+		{ 0x00b50363, { ADDI, ADD, ADD }, 16, 4, 0, 4 }, /* +6 */
+		{ 0x00b50063, { ADDI, ADD, ADD }, 16, 4, 0, 4 }, /* +0 */
+	};
+
+	for (size_t k = 0; k < ARRAY_LEN(c); k++) {
+		lift(&c[k], c[k].bytes, c[k].max, true);
+		cr_expect_eq(count(IR_SELECT), c[k].choices, "%zu", k);
+		cr_expect_eq(count(IR_BR), !c[k].choices, "%zu", k);
+		cr_expect_eq(r->guest_insns, c[k].insns, "%zu", k);
+		cr_expect_eq(r->guest_len, 4 * c[k].insns, "%zu", k);
+		lift(&c[k], c[k].bytes, c[k].max, false);
+		cr_expect_eq(count(IR_SELECT), 0, "%zu", k);
+	}
 }
 
 Test(riscv_lift, fences)

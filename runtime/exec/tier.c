@@ -62,6 +62,9 @@ struct tier {
 	_Atomic u64 formed_ns; /* spent on forming */
 	u64 ended; /* jobs */
 	const char *_Atomic what; /* for people: what became of the tier */
+	/* The ticker has descriptors of its own: see ticker(). */
+	_Atomic bool apart;
+	const char *_Atomic unsaid; /* what it had to say, and could not */
 	_Atomic u32 pokes;
 	/* the ticker's own */
 	struct jitd jitd;
@@ -81,6 +84,15 @@ static bool waits(const struct tier *t)
 static bool says(const struct tier *t)
 {
 	return t->ex->vm->cfg.tier == TIER_OPTIMIZING;
+}
+
+/* What the ticker could not say. */
+static void say_now(struct tier *t)
+{
+	const char *why = atomic_exchange(&t->unsaid, NULL);
+
+	if (why)
+		vm_log(t->ex->vm, "metic-jitd failed its self-test: %s\n", why);
 }
 
 static bool dumps(const struct tier *t, char letter)
@@ -218,6 +230,7 @@ void tier_sample(struct vcpu *v)
 	struct exec *ex = v->vm->exec;
 	gva_t pc = v->abi.pc;
 
+	say_now(ex->tier);
 	if (waits(ex->tier))
 		return;
 	spots_tick(&ex->tier->spots, pc);
@@ -433,7 +446,9 @@ static void end_trial(struct tier *t, const u8 *object, size_t n)
 		return;
 	}
 	jitd_stop(&t->jitd);
-	vm_log(t->ex->vm, "metic-jitd failed its self-test: %s\n", why);
+	t->unsaid = why;
+	if (!t->apart)
+		say_now(t);
 	give_up(t, "metic-jitd failed its self-test");
 }
 
@@ -482,6 +497,28 @@ static void sleep_for(struct tier *t, u64 ns)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/*
+ * A process of two threads that share descriptors pays for that in every
+ * system call, so the ticker shares none, unless it may have to write
+ * something. The compiler's socket is its own then, and ends with it.
+ */
+static void set_apart(struct tier *t)
+{
+	t->apart = !says(t) && !waits(t) && !t->ex->vm->cfg.dump &&
+	    close_range(0, ~0u, CLOSE_RANGE_UNSHARE) == 0;
+}
+
+static void end_apart(struct tier *t)
+{
+	if (!t->apart)
+		return;
+	jitd_stop(&t->jitd);
+	free(t->trial);
+	t->trial = NULL;
+	if (t->sent)
+		end_job(t, NULL, 0, "stopped");
+}
+
 static void *ticker(void *arg)
 {
 	struct tier *t = arg;
@@ -489,6 +526,7 @@ static void *ticker(void *arg)
 	u64 ended = 0;
 
 	prctl(PR_SET_NAME, EXEC_THREAD_NAME);
+	set_apart(t);
 	if (!waits(t))
 		sleep_for(t, START_NS);
 	while (!t->stop) {
@@ -510,6 +548,7 @@ static void *ticker(void *arg)
 		}
 		sleep_for(t, (idle > IDLE_TICKS ? 20 : pace) * TICK_NS);
 	}
+	end_apart(t);
 	return NULL;
 }
 
@@ -590,13 +629,15 @@ int exec_own_fd(const struct metic_vm *vm)
 {
 	const struct tier *t = vm->exec->tier;
 
-	return t ? t->jitd.fd : -1;
+	return t && !t->apart ? t->jitd.fd : -1;
 }
 
 void exec_ending(struct metic_vm *vm)
 {
-	if (vm->exec->tier)
-		jitd_wake(&vm->exec->tier->jitd);
+	if (!vm->exec->tier)
+		return;
+	say_now(vm->exec->tier);
+	jitd_wake(&vm->exec->tier->jitd);
 }
 
 const char *exec_optimizer(const struct metic_vm *vm)
@@ -649,6 +690,8 @@ void tier_forked(struct exec *ex)
 	atomic_store(&t->running, false);
 	atomic_store(&t->stop, false);
 	atomic_store(&t->pokes, 0);
+	if (t->apart) /* not ours to close */
+		t->jitd.fd = -1;
 	jitd_stop(&t->jitd);
 	drop_jobs(t);
 }

@@ -157,6 +157,12 @@ bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref);
 void gen_int(struct gen *g, ir_ref ref);
 bool gen_can_fp(const struct gen *g, const struct ir_insn *i);
 void gen_fp(struct gen *g, ir_ref ref);
+/* The same bits in another type of this size. */
+rval gen_bitcast(struct gen *g, u8 ty, rval v);
+/* gen_fpconv.c: to integers, in its rounding mode; from them. */
+bool gen_can_convert(const struct gen *g, const struct ir_insn *i);
+void gen_to_int(struct gen *g, ir_ref ref);
+rval gen_from_int(struct gen *g, const struct ir_insn *i);
 /* Does the op look at a NaN's bits, by gen_seen? */
 bool gen_sees_bits(u8 op);
 /* A value whose bits can be seen. */

@@ -5,23 +5,15 @@
  * GCC may move such an op, and do equal ones once, but with -ftrapping-math,
  * -frounding-math and -fsignaling-nans neither leave it out where its result
  * is used nor do it ahead of a branch. Rounding modes other than the dynamic
- * one stay with the baseline, but for conversions that truncate.
+ * one stay with the baseline, but for conversions (gen_fpconv.c).
  */
 #include <stdio.h>
 
 #include "backend/gccjit/gen.h"
 
-static bool truncates(const struct ir_insn *i)
-{
-	return i->op >= IR_F_TO_S32 && i->op <= IR_F_TO_U64 && i->aux == RM_RTZ;
-}
-
 bool gen_can_fp(const struct gen *g, const struct ir_insn *i)
 {
 	switch (i->op) {
-	case IR_FMIN:
-	case IR_FMAX:
-	case IR_FCLASS:
 	case IR_HELPER: return false;
 	case IR_FMADD:
 	case IR_FMSUB:
@@ -30,7 +22,7 @@ bool gen_can_fp(const struct gen *g, const struct ir_insn *i)
 	case IR_F_TO_S32:
 	case IR_F_TO_U32:
 	case IR_F_TO_S64:
-	case IR_F_TO_U64: return truncates(i);
+	case IR_F_TO_U64: return gen_can_convert(g, i);
 	case IR_LOAD:
 	case IR_STORE: return !(i->aux & MEM_ALIGNED);
 	case IR_S32_TO_F:
@@ -40,7 +32,7 @@ bool gen_can_fp(const struct gen *g, const struct ir_insn *i)
 	}
 }
 
-static rval bitcast(struct gen *g, u8 ty, rval v)
+rval gen_bitcast(struct gen *g, u8 ty, rval v)
 {
 	return gcc_jit_context_new_bitcast(g->cx, NULL, v, g->type[ty]);
 }
@@ -121,8 +113,8 @@ rval gen_box(struct gen *g, rval v)
 	gcc_jit_type *t = g->type[IR_I64];
 
 	if (!g->f.avx) {
-		rval b = gen_cast(g, t, bitcast(g, IR_I32, v));
-		return bitcast(g, IR_F64,
+		rval b = gen_cast(g, t, gen_bitcast(g, IR_I32, v));
+		return gen_bitcast(g, IR_F64,
 		    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_OR, t, b,
 			gen_num(g, t, (i64)0xffffffff00000000)));
 	}
@@ -204,8 +196,9 @@ rval gen_whole(struct gen *g, unsigned slot)
 void gen_take(struct gen *g, unsigned slot, rval whole)
 {
 	if (gen_single(g, slot))
-		whole = bitcast(g, IR_F32,
-		    gen_cast(g, g->type[IR_I32], bitcast(g, IR_I64, whole)));
+		whole = gen_bitcast(g, IR_F32,
+		    gen_cast(
+			g, g->type[IR_I32], gen_bitcast(g, IR_I64, whole)));
 	gen_assign(g, gen_slot(g, slot), whole);
 }
 
@@ -214,7 +207,7 @@ rval gen_is_nan(struct gen *g, unsigned slot, rval whole)
 {
 	bool single = gen_single(g, slot);
 	gcc_jit_type *t = g->type[single ? IR_I32 : IR_I64];
-	rval bits = gen_cast(g, t, bitcast(g, IR_I64, whole));
+	rval bits = gen_cast(g, t, gen_bitcast(g, IR_I64, whole));
 
 	/* the sign goes out at the top */
 	return gen_cmp(g, GCC_JIT_COMPARISON_GT,
@@ -254,7 +247,7 @@ rval gen_any_nan(
 		if (!slots_has(in, s))
 			continue;
 		rval v = gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t,
-		    gen_cast(g, t, bitcast(g, IR_I64, whole[s])),
+		    gen_cast(g, t, gen_bitcast(g, IR_I64, whole[s])),
 		    gcc_jit_lvalue_as_rvalue(num[0]));
 		v = gen_bin(g, GCC_JIT_BINARY_OP_PLUS, t, v,
 		    gcc_jit_lvalue_as_rvalue(num[1]));
@@ -268,6 +261,18 @@ rval gen_any_nan(
 	    gen_num(g, sign, 0));
 }
 
+/* The same of a value of an op. */
+static rval is_nan(struct gen *g, u8 ty, rval v)
+{
+	gcc_jit_type *t = g->type[ty == IR_F32 ? IR_I32 : IR_I64];
+
+	return gen_cmp(g, GCC_JIT_COMPARISON_GT,
+	    gen_bin(g, GCC_JIT_BINARY_OP_LSHIFT, t,
+		gen_bitcast(g, ty == IR_F32 ? IR_I32 : IR_I64, v),
+		gen_num(g, t, 1)),
+	    gen_num(g, t, ty == IR_F32 ? 0xff000000 : (i64)0xffe0000000000000));
+}
+
 rval gen_all_boxed(struct gen *g, rval *whole)
 {
 	gcc_jit_type *t = g->type[IR_I64];
@@ -276,7 +281,7 @@ rval gen_all_boxed(struct gen *g, rval *whole)
 	for (unsigned s = 0; s < ABI_NSLOTS; s++) {
 		if (!slots_has(&g->used, s) || !gen_single(g, s))
 			continue;
-		rval v = bitcast(g, IR_I64, whole[s]);
+		rval v = gen_bitcast(g, IR_I64, whole[s]);
 		all = all ?
 		    gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t, all, v) :
 		    v;
@@ -296,7 +301,7 @@ rval gen_is_canonical(struct gen *g, unsigned slot, rval whole)
 	    nan_bits(IR_F32) | (i64)0xffffffff00000000 :
 	    nan_bits(IR_F64);
 
-	return gen_cmp(g, GCC_JIT_COMPARISON_EQ, bitcast(g, IR_I64, whole),
+	return gen_cmp(g, GCC_JIT_COMPARISON_EQ, gen_bitcast(g, IR_I64, whole),
 	    gen_num(g, t, nan));
 }
 
@@ -379,7 +384,8 @@ static void fma_invalid(struct gen *g, u8 ty, rval r, rval a, rval b)
 	g->cur = rare;
 	for (int k = 0; k < 2; k++) {
 		lval m = gen_local(g, t, "m");
-		rval x = bitcast(g, ty == IR_F64 ? IR_I64 : IR_I32, bits[k]);
+		rval x =
+		    gen_bitcast(g, ty == IR_F64 ? IR_I64 : IR_I32, bits[k]);
 		/* the sign goes out at the top */
 		gen_assign(g, m,
 		    gen_bin(
@@ -423,130 +429,125 @@ static void fma_op(struct gen *g, ir_ref ref)
 	fma_invalid(g, i->type, g->val[ref], a, b);
 }
 
-/* Raise invalid: 0 / 0, whose result nobody wants. */
-static void raise_invalid(struct gen *g)
-{
-	lval x = gen_local(g, g->type[IR_F64], "nv");
-
-	gen_assign(g, x, bitcast(g, IR_F64, gen_num(g, g->type[IR_I64], 0)));
-	gcc_jit_extended_asm *s = gcc_jit_block_add_extended_asm(
-	    g->cur, NULL, g->f.avx ? "vdivsd %0, %0, %0" : "divsd %0, %0");
-	gcc_jit_extended_asm_set_volatile_flag(s, 1);
-	gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", x);
-}
-
-static rval fconst(struct gen *g, u8 ty, double v)
-{
-	return gcc_jit_context_new_rvalue_from_double(g->cx, g->type[ty], v);
-}
-
-/* cvttsd2si and its like, as they are. */
-static lval host_convert(struct gen *g, u8 from, bool wide, rval v)
-{
-	lval to = gen_local(g, g->type[wide ? IR_I64 : IR_I32], "c");
-	char text[32];
-
-	snprintf(text, sizeof(text), "%scvtt%s2si%s %%1, %%0",
-	    g->f.avx ? "v" : "", from == IR_F64 ? "sd" : "ss",
-	    wide ? "q" : "l");
-	gcc_jit_extended_asm *s =
-	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
-	gcc_jit_extended_asm_set_volatile_flag(s, 1);
-	gcc_jit_extended_asm_add_output_operand(s, NULL, "=r", to);
-	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", v);
-	return to;
-}
-
-/* The host gives MIN for all that does not fit; only negatives want it. */
-static void to_signed(struct gen *g, ir_ref ref, bool wide)
+/*
+ * A comparison that raises invalid for signalling NaNs only, and then the
+ * host's instruction, unless they are equal (zeros of either sign are) or one
+ * is a NaN, which is the same flag.
+ */
+static void min_max(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
-	u8 from = g->r->insn[i->a].type;
-	gcc_jit_type *t = g->type[i->type];
-	rval a = g->val[i->a];
-	i64 min = wide ? INT64_MIN : INT32_MIN;
-	lval to = host_convert(g, from, wide, a);
-	gcc_jit_block *rare = gen_block(g), *max = gen_block(g);
+	bool max = i->op == IR_FMAX, single = i->type == IR_F32;
+	u8 bits = single ? IR_I32 : IR_I64;
+	gcc_jit_type *t = g->type[bits];
+	rval a = g->val[i->a], b = g->val[i->b];
+	gcc_jit_block *same = gen_block(g), *less = gen_block(g);
+	gcc_jit_block *nan = gen_block(g), *equal = gen_block(g);
 	gcc_jit_block *on = gen_block(g);
+	lval is = gen_local(g, g->type[IR_I1], "is");
+	lval to = keep(g, ref, NULL), x = gen_local(g, g->type[i->type], "x");
+	const char *v = g->f.avx ? "v" : "";
+	char text[2][32], size = single ? 's' : 'd';
 
-	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+	snprintf(text[0], sizeof(text[0]), "%sucomis%c %%2, %%1", v, size);
+	snprintf(text[1], sizeof(text[1]), "%s%ss%c %%1, %%0%s", v,
+	    max ? "max" : "min", size, g->f.avx ? ", %0" : "");
+	gcc_jit_extended_asm *s =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text[0]);
+	gcc_jit_extended_asm_set_volatile_flag(s, 1);
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "=@ccz", is);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", a);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", b);
+	gcc_jit_block_end_with_conditional(
+	    g->cur, NULL, gcc_jit_lvalue_as_rvalue(is), same, less);
+	g->cur = less;
+	gen_assign(g, x, a);
+	s = gcc_jit_block_add_extended_asm(g->cur, NULL, text[1]);
+	gcc_jit_extended_asm_set_volatile_flag(s, 1); /* quiet NaNs, too */
+	gcc_jit_extended_asm_add_output_operand(s, NULL, "+x", x);
+	gcc_jit_extended_asm_add_input_operand(s, NULL, "x", b);
+	gen_assign(g, to, gcc_jit_lvalue_as_rvalue(x));
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = same;
 	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_cmp(g, GCC_JIT_COMPARISON_EQ, g->val[ref], gen_num(g, t, min)),
-	    rare, on);
-	gcc_jit_block_end_with_conditional(rare, NULL,
-	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, 0)), on, max);
-	gcc_jit_block_add_assignment(
-	    max, NULL, to, gen_num(g, t, wide ? INT64_MAX : INT32_MAX));
-	gcc_jit_block_end_with_jump(max, NULL, on);
+	    gen_bin(g, GCC_JIT_BINARY_OP_LOGICAL_OR, g->type[IR_I1],
+		is_nan(g, i->type, a), is_nan(g, i->type, b)),
+	    nan, equal);
+	g->cur = equal;
+	gen_assign(g, to,
+	    gen_bitcast(g, i->type,
+		gen_bin(g,
+		    max ? GCC_JIT_BINARY_OP_BITWISE_AND :
+			  GCC_JIT_BINARY_OP_BITWISE_OR,
+		    t, gen_bitcast(g, bits, a), gen_bitcast(g, bits, b))));
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
+	g->cur = nan;
+	gen_choose(g, x, is_nan(g, i->type, b),
+	    gen_bitcast(g, i->type, gen_num(g, t, nan_bits(i->type))), b);
+	gen_choose(
+	    g, to, is_nan(g, i->type, a), gcc_jit_lvalue_as_rvalue(x), a);
+	gcc_jit_block_end_with_jump(g->cur, NULL, on);
 	g->cur = on;
 }
 
-/* In range: as i64, for the upper half of u64 less 2^63. Else invalid. */
-static void to_unsigned(struct gen *g, ir_ref ref, bool wide)
+/* `to` = c ? 1 << a : 1 << b. */
+static void choose_class(struct gen *g, lval to, rval c, int a, int b)
+{
+	gcc_jit_type *t = g->type[IR_I64];
+
+	gen_choose(g, to, c, gen_num(g, t, 1 << a), gen_num(g, t, 1 << b));
+}
+
+/* By its bits, of which the sign goes out at the top. */
+static void classify(struct gen *g, ir_ref ref)
 {
 	const struct ir_insn *i = &g->r->insn[ref];
-	u8 from = g->r->insn[i->a].type;
-	gcc_jit_type *t = g->type[i->type];
-	rval a = g->val[i->a];
-	lval to = gen_local(g, t, "u");
-	gcc_jit_block *b[6];
-	double half = wide ? 0x1p63 : 0x1p32;
-	unsigned fraction = from == IR_F64 ? 52 : 23;
-	i64 bias = from == IR_F64 ? 1023 : 127;
+	bool single = g->r->insn[i->a].type == IR_F32;
+	gcc_jit_type *t = g->type[single ? IR_I32 : IR_I64];
+	gcc_jit_type *sign = single ? g->i32 : g->i64;
+	unsigned fraction = single ? 23 : 52;
+	i64 inf = single ? 0xff000000 : (i64)0xffe0000000000000;
+	lval bits = gen_local(g, t, "bits"), rest = gen_local(g, t, "rest");
+	lval to = gen_local(g, g->type[IR_I64], "class");
+	static const struct {
+		int minus, plus;
+	} row[] = { { 3, 4 }, { 2, 5 }, { 1, 6 } }; /* 0, subnormal, normal */
+	gcc_jit_block *on = gen_block(g);
 
-	for (size_t k = 0; k < ARRAY_LEN(b); k++)
-		b[k] = gen_block(g);
-	gcc_jit_block *on = b[5], *rare = gen_block(g);
-	/* mostly it is +0 to half, and its exponent says so */
-	gcc_jit_type *bits = g->type[from == IR_F64 ? IR_I64 : IR_I32];
-	rval exponent = gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, bits,
-	    bitcast(g, from == IR_F64 ? IR_I64 : IR_I32, a),
-	    gen_num(g, bits, fraction));
+	gen_assign(
+	    g, bits, gen_bitcast(g, single ? IR_I32 : IR_I64, g->val[i->a]));
+	rval v = gcc_jit_lvalue_as_rvalue(bits);
+	gen_assign(g, rest,
+	    gen_bin(g, GCC_JIT_BINARY_OP_LSHIFT, t, v, gen_num(g, t, 1)));
+	rval r = gcc_jit_lvalue_as_rvalue(rest);
+	rval minus = gen_cmp(g, GCC_JIT_COMPARISON_LT, gen_cast(g, sign, v),
+	    gen_num(g, sign, 0));
+	/* a NaN is quiet by the top bit of its fraction */
+	gcc_jit_block *nan = gen_block(g), *number = gen_block(g);
 	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_unlikely(g,
-		gen_cmp(g, GCC_JIT_COMPARISON_GE, exponent,
-		    gen_num(g, bits, bias + (wide ? 63 : 32)))),
-	    rare, b[1]);
-	g->cur = rare;
-	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_cmp(g, GCC_JIT_COMPARISON_GT, a, fconst(g, from, -1)), b[0],
-	    b[3]);
-	gcc_jit_block_end_with_conditional(b[0], NULL,
-	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, half)), b[1],
-	    wide ? b[2] : b[4]);
-	g->cur = b[1];
-	gen_assign(g, to,
-	    gen_cast(g, t,
-		gcc_jit_lvalue_as_rvalue(host_convert(g, from, true, a))));
+	    gen_cmp(g, GCC_JIT_COMPARISON_GT, r, gen_num(g, t, inf)), nan,
+	    number);
+	g->cur = nan;
+	choose_class(g, to,
+	    gen_cmp(g, GCC_JIT_COMPARISON_NE,
+		gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_AND, t, r,
+		    gen_num(g, t, (i64)1 << fraction)),
+		gen_num(g, t, 0)),
+	    9, 8);
 	gcc_jit_block_end_with_jump(g->cur, NULL, on);
-	g->cur = b[2]; /* from 2^63 on: exact, for there is no fraction */
-	gcc_jit_block *fits = gen_block(g);
-	gcc_jit_block_end_with_conditional(g->cur, NULL,
-	    gen_cmp(g, GCC_JIT_COMPARISON_LT, a, fconst(g, from, 0x1p64)), fits,
-	    b[4]);
-	g->cur = fits;
-	lval low = gen_local(g, g->type[from], "low");
-	gen_assign(g, low,
-	    gen_bin(g, GCC_JIT_BINARY_OP_MINUS, g->type[from], a,
-		fconst(g, from, half)));
-	rval l = gcc_jit_lvalue_as_rvalue(
-	    host_convert(g, from, true, gcc_jit_lvalue_as_rvalue(low)));
-	gen_assign(g, to,
-	    gen_cast(g, t,
-		gen_bin(g, GCC_JIT_BINARY_OP_BITWISE_XOR, g->type[IR_I64], l,
-		    gen_num(g, g->type[IR_I64], INT64_MIN))));
-	gcc_jit_block_end_with_jump(g->cur, NULL, on);
-	g->cur = b[3]; /* not above -1: 0, or a NaN */
-	raise_invalid(g);
-	gen_assign(g, to, gen_num(g, t, 0));
-	gcc_jit_block *nan = gen_block(g);
-	gcc_jit_block_end_with_conditional(
-	    g->cur, NULL, gen_cmp(g, GCC_JIT_COMPARISON_NE, a, a), nan, on);
-	gcc_jit_block_add_assignment(nan, NULL, to, gen_num(g, t, -1));
-	gcc_jit_block_end_with_jump(nan, NULL, on);
-	g->cur = b[4];
-	raise_invalid(g);
-	gen_assign(g, to, gen_num(g, t, -1));
+	g->cur = number;
+	choose_class(g, to, minus, 0, 7); /* infinity, if nothing else */
+	for (size_t k = ARRAY_LEN(row); k-- > 0;) {
+		gcc_jit_block *below = gen_block(g), *next = gen_block(g);
+		i64 end = k == 0 ? 1 : k == 1 ? (i64)2 << fraction : inf;
+		gcc_jit_block_end_with_conditional(g->cur, NULL,
+		    gen_cmp(g, GCC_JIT_COMPARISON_LT, r, gen_num(g, t, end)),
+		    below, next);
+		g->cur = below;
+		choose_class(g, to, minus, row[k].minus, row[k].plus);
+		gcc_jit_block_end_with_jump(g->cur, NULL, next);
+		g->cur = next;
+	}
 	gcc_jit_block_end_with_jump(g->cur, NULL, on);
 	g->cur = on;
 	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
@@ -558,27 +559,18 @@ static void unbox(struct gen *g, ir_ref ref)
 	gcc_jit_type *t = g->type[IR_I64];
 	lval b = gen_local(g, t, "b");
 
-	gen_assign(g, b, bitcast(g, IR_I64, gen_seen(g, i->a)));
+	gen_assign(g, b, gen_bitcast(g, IR_I64, gen_seen(g, i->a)));
 	rval bits = gcc_jit_lvalue_as_rvalue(b);
 	rval top =
 	    gen_bin(g, GCC_JIT_BINARY_OP_RSHIFT, t, bits, gen_num(g, t, 32));
-	rval single = bitcast(g, IR_F32, gen_cast(g, g->type[IR_I32], bits));
+	rval single =
+	    gen_bitcast(g, IR_F32, gen_cast(g, g->type[IR_I32], bits));
 	lval to = keep(g, ref, NULL);
 	gen_choose(g, to,
 	    gen_cmp(g, GCC_JIT_COMPARISON_EQ, top, gen_num(g, t, 0xffffffff)),
 	    single,
-	    bitcast(g, IR_F32, gen_num(g, g->type[IR_I32], nan_bits(IR_F32))));
-}
-
-static rval from_int(struct gen *g, const struct ir_insn *i)
-{
-	rval a = g->val[i->a];
-
-	if (i->op == IR_S32_TO_F)
-		a = gen_cast(g, g->i32, a);
-	else if (i->op == IR_S64_TO_F)
-		a = gen_cast(g, g->i64, a);
-	return gen_cast(g, g->type[i->type], a);
+	    gen_bitcast(
+		g, IR_F32, gen_num(g, g->type[IR_I32], nan_bits(IR_F32))));
 }
 
 bool gen_sees_bits(u8 op)
@@ -652,8 +644,8 @@ static rval value(struct gen *g, const struct ir_insn *i)
 	case IR_F64_TO_F32:
 	case IR_F32_TO_F64: return gen_cast(g, t, a);
 	case IR_FBITS:
-	case IR_BITSF: return bitcast(g, i->type, a);
-	default: return from_int(g, i);
+	case IR_BITSF: return gen_bitcast(g, i->type, a);
+	default: return gen_from_int(g, i);
 	}
 }
 
@@ -673,10 +665,13 @@ void gen_fp(struct gen *g, ir_ref ref)
 		g->var[ref] = g->var[i->a];
 		g->raw[ref] = true;
 		return;
-	case IR_F_TO_S32: to_signed(g, ref, false); return;
-	case IR_F_TO_S64: to_signed(g, ref, true); return;
-	case IR_F_TO_U32: to_unsigned(g, ref, false); return;
-	case IR_F_TO_U64: to_unsigned(g, ref, true); return;
+	case IR_F_TO_S32:
+	case IR_F_TO_S64:
+	case IR_F_TO_U32:
+	case IR_F_TO_U64: gen_to_int(g, ref); return;
+	case IR_FMIN:
+	case IR_FMAX: min_max(g, ref); return;
+	case IR_FCLASS: classify(g, ref); return;
 	case IR_F32_UNBOX:
 		if (g->single[i->a]) {
 			g->val[ref] = a;

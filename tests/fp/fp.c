@@ -191,17 +191,13 @@ static bool run_mode(
    A bit for each rm field. */
 static bool left_alone(const struct fp_insn *i, u8 left)
 {
-	switch (i->kind) {
-	case FP_MIN:
-	case FP_MAX:
-	case FP_CLASS: return true;
-	case FP_CVT:
-		if (!fp_is_float(i->to))
-			return !(left >> FP_RTZ & 1);
-		break;
-	default: break;
-	}
-	return !(left >> FP_DYN & 1);
+	u32 made = 1 << FP_DYN;
+
+	if (i->kind == FP_CVT && !fp_is_float(i->to))
+		made = i->to == FP_L ? 0xff & ~(1 << FP_RMM) :
+		    i->to == FP_W    ? 1 << FP_DYN | 1 << FP_RTZ :
+				       1 << FP_RTZ;
+	return !(left & made);
 }
 
 static bool run_insn(struct run *r, const struct fp_insn *i)

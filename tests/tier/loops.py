@@ -25,15 +25,15 @@ SHIFTS = "slli srli srai rori bclri bexti binvi bseti slli.uw".split()
 SHIFTS_W = "slliw srliw sraiw roriw".split()
 ONE = ("clz clzw ctz ctzw cpop cpopw sext.b sext.h zext.h rev8 "
        "not neg").split()
-FFF = "fadd fsub fmul fdiv fsgnj fsgnjn fsgnjx".split()
+FFF = "fadd fsub fmul fdiv fsgnj fsgnjn fsgnjx fmin fmax".split()
 FMA = "fmadd fmsub fnmsub fnmadd".split()
 FCMP = "feq flt fle".split()
 LOADS = "lb lh lw ld lbu lhu lwu".split()
 STORES = "sb sh sw sd".split()
 BRANCHES = "beq bne blt bge bltu bgeu".split()
 # What the tier leaves to the baseline.
-OTHERS = ["mulhsu {x}, {y}, {z}", "orc.b {x}, {y}", "fmin.d {f}, {g}, {h}",
-          "fclass.d {x}, {f}", "fcvt.w.d {x}, {f}, rup", "frflags {x}",
+OTHERS = ["mulhsu {x}, {y}, {z}", "orc.b {x}, {y}", "frflags {x}",
+          "fcvt.w.d {x}, {f}, rup", "fcvt.wu.s {x}, {f}, dyn",
           "fadd.s {f}, {g}, {h}, rdn"]
 
 
@@ -88,12 +88,16 @@ class Loop:
         if kind < 0.7:
             return f"{r.choice(FCMP)}.{w} {self.x()}, {self.f()}, {self.f()}"
         if kind < 0.78:
-            return (f"fcvt.{r.choice(['w', 'wu', 'l', 'lu'])}.{w} {self.x()}, "
-                    f"{self.f()}, rtz")
+            to = r.choice(["w", "wu", "l", "lu"])
+            mode = r.choice({"w": ["rtz", "dyn"], "l": ["rne", "rdn", "rup",
+                             "rtz", "dyn"]}.get(to, ["rtz"]))
+            return f"fcvt.{to}.{w} {self.x()}, {self.f()}, {mode}"
         if kind < 0.85:
             return (f"fcvt.{w}.{r.choice(['w', 'wu', 'l', 'lu'])} {self.f()}, "
                     f"{self.x()}")
-        if kind < 0.9:
+        if kind < 0.88:
+            return f"fclass.{w} {self.x()}, {self.f()}"
+        if kind < 0.92:
             return r.choice([f"fcvt.s.d {self.f()}, {self.f()}",
                              f"fcvt.d.s {self.f()}, {self.f()}"])
         return r.choice([f"fmv.x.d {self.x()}, {self.f()}",

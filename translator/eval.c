@@ -1,6 +1,7 @@
 /*
  * eval.c - what each integer op means; the floating-point ops are in
- * eval_fp.c. Written for clearness: ops.def's comments in C.
+ * eval_fp.c, those of cryptography in eval_crypto.c. Written for clearness:
+ * ops.def's comments in C.
  *
  * A value is a u64 whose bits above its type's width are zero. eval_op
  * widens operands by sign where the op is signed, computes in 64 bits and
@@ -8,6 +9,7 @@
  */
 #include "translator/eval.h"
 
+#include "translator/eval_crypto.h"
 #include "translator/eval_fp.h"
 
 static unsigned width(u8 ty)
@@ -130,6 +132,8 @@ u64 eval_op(
 
 	if (eval_is_fp(op))
 		r = eval_fp_op(op, ty, aux, at, arg, fp);
+	else if (eval_is_crypto(op))
+		r = eval_crypto_op(op, arg[0], arg[1]);
 	else
 		r = eval_int(op, width(at[0]), arg);
 	return cut(r, width(ty));

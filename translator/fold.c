@@ -188,6 +188,8 @@ static bool commutes(u8 op)
 	case IR_MUL:
 	case IR_MULHS:
 	case IR_MULHU:
+	case IR_CLMUL:
+	case IR_CLMULH:
 	case IR_AND:
 	case IR_OR:
 	case IR_XOR:

@@ -211,7 +211,17 @@ static bool result_fits(const struct ir_insn *i, u8 a)
 	}
 	switch (i->op) {
 	case IR_CONST: return is_int(t) || t == IR_I1;
-	case IR_PC: return t == IR_I64;
+	case IR_PC:
+	case IR_CLMUL:
+	case IR_CLMULH:
+	case IR_AES_ENC:
+	case IR_AES_ENCLAST:
+	case IR_AES_DEC:
+	case IR_AES_DECLAST:
+	case IR_AES_IMC:
+	case IR_XPERM4:
+	case IR_XPERM8: return t == IR_I64;
+	case IR_AES_SUB: return t == IR_I32 && a == IR_I32;
 	case IR_GET: return is_int(t) || is_float(t);
 	case IR_SELECT: return t > IR_VOID && t < IR_NTYPES;
 	case IR_LOAD: return is_int(t) || is_float(t);

@@ -8,6 +8,7 @@
  *   scan.c     the backward pre-pass
  *   alloc.c    where values are, registers, spills, GET and PUT
  *   int.c      integer ops       muldiv.c  the ones with fixed registers
+ *   crypto.c   carry-less products, AES
  *   cond.c     compares, conditions, SELECT
  *   mem.c      loads, stores, atomics
  *   fp.c       arithmetic, NaNs    fpconv.c  conversions, status word
@@ -243,10 +244,16 @@ void emit_reference(struct cc *c, ir_ref ref);
 u32 reference_what(struct cc *c, ir_ref ref);
 u32 reference_types(struct cc *c, ir_ref ref);
 
-/* int.c, muldiv.c */
+/* int.c, muldiv.c, crypto.c */
 void emit_int(struct cc *c, ir_ref ref);
 void emit_high(struct cc *c, ir_ref ref);
 void emit_div(struct cc *c, ir_ref ref);
+void emit_crypto(struct cc *c, ir_ref ref);
+/*
+ * An `op` of a and b, of ref's type, that comes soon after ref in its block
+ * and may be done with it; or IR_NONE.
+ */
+ir_ref soon_after(const struct cc *c, ir_ref ref, u8 op, ir_ref a, ir_ref b);
 void alu_opnd(
     struct cc *c, enum x86_alu op, unsigned w, unsigned d, struct opnd o);
 
@@ -283,6 +290,9 @@ void fp_op2(struct cc *c, u32 op, u8 ty, unsigned reg, struct opnd o);
 void fp_result(struct cc *c, ir_ref ref, unsigned d, struct cold *x);
 /* Test what waits: somebody may look now. Changes flags, moves nothing. */
 void settle(struct cc *c);
+/* Between integer and xmm registers, w bytes; the rest of xmm is zero. */
+void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s);
+void movd_to(struct cc *c, unsigned w, unsigned d, unsigned s);
 /* Load, store 8 bytes. */
 void fp_load(struct cc *c, unsigned d, struct mem m);
 void fp_store(struct cc *c, struct mem m, unsigned s);

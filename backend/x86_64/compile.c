@@ -91,9 +91,19 @@ static void emit_plain(struct cc *c, ir_ref ref)
 	case IR_DIVU:
 	case IR_REMS:
 	case IR_REMU: emit_div(c, ref); break;
+	case IR_CLMUL:
+	case IR_CLMULH:
+	case IR_AES_ENC:
+	case IR_AES_ENCLAST:
+	case IR_AES_DEC:
+	case IR_AES_DECLAST:
+	case IR_AES_IMC:
+	case IR_AES_SUB: emit_crypto(c, ref); break;
 	case IR_BOOL: emit_bool(c, ref); break;
 	case IR_SELECT: emit_select(c, ref); break;
 	case IR_FENCE: emit_fence(c, ref); break;
+	case IR_XPERM4:
+	case IR_XPERM8:
 	case IR_HELPER: emit_reference(c, ref); break;
 	default: emit_int(c, ref); break;
 	}

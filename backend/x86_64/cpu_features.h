@@ -13,6 +13,7 @@ struct x86_features {
 	bool sse41; /* ptest, insertps, roundsd */
 	bool avx; /* three-operand scalar fp */
 	bool fma; /* needs avx */
+	bool pclmul, aes; /* need sse41 */
 };
 
 /* What this machine has; costs a few loads. */

@@ -512,10 +512,7 @@ static void emit_canon(struct cc *c, ir_ref ref)
 	unsigned t = alloc(c, false), k = alloc(c, false);
 	fp_mov(c, d, a);
 	asm_mov_ri(&c->a, k, w == 8 ? 0xffe0000000000000 : 0xff000000);
-	if (c->f.avx)
-		asm_vex_rr(&c->a, OP_MOVD_STORE, w, d, 0, t);
-	else
-		asm_rr(&c->a, OP_MOVD_STORE, w, d, t);
+	movd_from(c, w, t, d);
 	asm_alu_rr(&c->a, ALU_ADD, w, t, t);
 	asm_alu_rr(&c->a, ALU_CMP, w, t, k);
 	struct cold *n = cold_new(c, cold_nan);
@@ -540,10 +537,7 @@ static void emit_unbox(struct cc *c, ir_ref ref)
 	consume(c, i->a);
 	unsigned d = dest(c, ref, a), t = alloc(c, false);
 	fp_mov(c, d, a);
-	if (c->f.avx)
-		asm_vex_rr(&c->a, OP_MOVD_STORE, 8, d, 0, t);
-	else
-		asm_rr(&c->a, OP_MOVD_STORE, 8, d, t);
+	movd_from(c, 8, t, d);
 	asm_shift_ri(&c->a, SH_SAR, 8, t, 32);
 	asm_alu_ri(&c->a, ALU_CMP, 4, t, -1);
 	struct cold *n = cold_new(c, cold_nan);

@@ -10,8 +10,7 @@
 #include "backend/x86_64/cc.h"
 #include "translator/fpu.h"
 
-/* int <- xmm, w bytes. */
-static void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s)
+void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s)
 {
 	if (c->f.avx)
 		asm_vex_rr(&c->a, OP_MOVD_STORE, w, s, 0, d);
@@ -19,7 +18,7 @@ static void movd_from(struct cc *c, unsigned w, unsigned d, unsigned s)
 		asm_rr(&c->a, OP_MOVD_STORE, w, s, d);
 }
 
-static void movd_to(struct cc *c, unsigned w, unsigned d, unsigned s)
+void movd_to(struct cc *c, unsigned w, unsigned d, unsigned s)
 {
 	if (c->f.avx)
 		asm_vex_rr(&c->a, OP_MOVD_LOAD, w, d, 0, s);

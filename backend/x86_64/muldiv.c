@@ -96,12 +96,26 @@ static struct cold *check_divisor(
 	return x;
 }
 
-#define SAME_DIVISION 40 /* so many instructions on, the other half may come */
+#define SOON 40 /* so many instructions on */
+
+ir_ref soon_after(const struct cc *c, ir_ref ref, u8 op, ir_ref a, ir_ref b)
+{
+	for (ir_ref r = ref + 1; r <= ref + SOON; r++) {
+		const struct ir_insn *j = &c->insn[r];
+		if (ir_ends_block(j->op))
+			break;
+		if (j->op == op && j->type == c->insn[ref].type && j->a == a &&
+		    j->b == b && !c->info[r].dead &&
+		    c->s.val[r].kind == VAL_UNSET)
+			return r;
+	}
+	return IR_NONE;
+}
 
 /* What else the division of `ref` is wanted for: its other half, or IR_NONE. */
 static ir_ref other_half(const struct cc *c, ir_ref ref)
 {
-	const struct ir_insn *i = &c->insn[ref], *j;
+	const struct ir_insn *i = &c->insn[ref];
 	static const u8 other[] = {
 		[IR_DIVS] = IR_REMS,
 		[IR_DIVU] = IR_REMU,
@@ -109,15 +123,7 @@ static ir_ref other_half(const struct cc *c, ir_ref ref)
 		[IR_REMU] = IR_DIVU,
 	};
 
-	for (ir_ref r = ref + 1; r <= ref + SAME_DIVISION; r++) {
-		j = &c->insn[r];
-		if (ir_ends_block(j->op))
-			break;
-		if (j->op == other[i->op] && j->type == i->type &&
-		    j->a == i->a && j->b == i->b && !c->info[r].dead)
-			return r;
-	}
-	return IR_NONE;
+	return soon_after(c, ref, other[i->op], i->a, i->b);
 }
 
 void emit_div(struct cc *c, ir_ref ref)

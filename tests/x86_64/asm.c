@@ -364,6 +364,18 @@ static void fp_pair(unsigned d, unsigned s, unsigned v)
 	    reg(d, 8), reg(v, 8), reg(s, 8));
 	FORM(asm_vex_rr(&buf, OP_FNMSUB132 + 0x10, 4, d, v, s), VFNMSUB213SS,
 	    reg(d, 8), reg(v, 8), reg(s, 8));
+	FORM(asm_vex_rr(&buf, OP_AESENC, 4, d, v, s), VAESENC, reg(d, 8),
+	    reg(v, 8), reg(s, 8));
+	FORM(asm_vex_rr(&buf, OP_AESDEC, 4, d, v, s), VAESDEC, reg(d, 8),
+	    reg(v, 8), reg(s, 8));
+	FORM(asm_vex_rr(&buf, OP_AESIMC, 4, d, 0, s), VAESIMC, reg(d, 8),
+	    reg(s, 8));
+	FORM(asm_rr(&buf, OP_AESENCLAST, 4, d, s), AESENCLAST, reg(d, 8),
+	    reg(s, 8));
+	FORM(asm_rr(&buf, OP_AESDECLAST, 4, d, s), AESDECLAST, reg(d, 8),
+	    reg(s, 8));
+	FORM(asm_rr(&buf, OP_PUNPCKLDQ, 4, d, s), PUNPCKLDQ, reg(d, 8),
+	    reg(s, 8));
 	for (unsigned w = 4; w <= 8; w += 4) {
 		FORM(asm_rr(&buf, OP_CVTSI2SD, w, d, g), CVTSI2SD, reg(d, 8),
 		    reg(g, w));
@@ -382,11 +394,35 @@ static void fp_pair(unsigned d, unsigned s, unsigned v)
 	FORM(asm_rr(&buf, OP_MOVD_STORE, 8, d, g), MOVQ, reg(g, 8), reg(d, 8));
 }
 
+/* Those with an immediate behind. */
+static void xmm_with_imm(unsigned d, unsigned s, unsigned v)
+{
+	unsigned g = (s - XMM0) % 16;
+
+	FORM((asm_vex_rr(&buf, OP_PCLMULQDQ, 4, d, v, s), asm_u8(&buf, 1)),
+	    VPCLMULQDQ, reg(d, 8), reg(v, 8), reg(s, 8), imm(1));
+	FORM((asm_rr(&buf, OP_PCLMULQDQ, 4, d, s), asm_u8(&buf, 16)), PCLMULQDQ,
+	    reg(d, 8), reg(s, 8), imm(16));
+	FORM(
+	    (asm_vex_rr(&buf, OP_AESKEYGENASSIST, 4, d, 0, s), asm_u8(&buf, 0)),
+	    VAESKEYGENASSIST, reg(d, 8), reg(s, 8), imm(0));
+	FORM((asm_vex_rr(&buf, OP_PINSR, 8, d, v, g), asm_u8(&buf, 1)), VPINSRQ,
+	    reg(d, 8), reg(v, 8), reg(g, 8), imm(1));
+	FORM((asm_rr(&buf, OP_PINSR, 8, d, g), asm_u8(&buf, 1)), PINSRQ,
+	    reg(d, 8), reg(g, 8), imm(1));
+	FORM((asm_vex_rr(&buf, OP_PEXTR, 8, d, 0, g), asm_u8(&buf, 1)), VPEXTRQ,
+	    reg(g, 8), reg(d, 8), imm(1));
+	FORM((asm_rr(&buf, OP_PEXTR, 8, d, g), asm_u8(&buf, 1)), PEXTRQ,
+	    reg(g, 8), reg(d, 8), imm(1));
+}
+
 Test(asm, fp_registers)
 {
 	for (unsigned d = XMM0; d <= XMM15; d++)
-		for (unsigned s = XMM0; s <= XMM15; s++)
+		for (unsigned s = XMM0; s <= XMM15; s++) {
 			fp_pair(d, s, XMM0 + (d * 7 + s) % 16);
+			xmm_with_imm(d, s, XMM0 + (d * 7 + s) % 16);
+		}
 }
 
 Test(asm, plain)

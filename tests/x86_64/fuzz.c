@@ -30,7 +30,7 @@ static struct x86_features without(unsigned level)
 	if (level >= 2)
 		f.avx = f.bmi1 = f.lzcnt = f.movbe = false;
 	if (level >= 3)
-		f.sse41 = f.popcnt = false;
+		f.sse41 = f.popcnt = f.pclmul = f.aes = false;
 	return f;
 }
 #define LEVELS 4

@@ -20,7 +20,7 @@ struct gen {
 struct pool {
 	ir_ref v[IR_NTYPES][32];
 	u32 n[IR_NTYPES];
-	ir_ref division; /* the latest, or IR_NONE */
+	ir_ref pair; /* the latest op that may have a twin, or IR_NONE */
 };
 
 static u32 below(struct gen *x, u32 n)
@@ -127,6 +127,7 @@ static void types_of(struct gen *x, u8 op, u8 *ty, u8 *a)
 		*a = IR_I64;
 		*ty = IR_I32;
 		break;
+	case IR_AES_SUB: *a = *ty = IR_I32; break;
 	case IR_BOOL: *ty = int_type(x); break;
 	case IR_SELECT:
 		*ty = (u8[]){ IR_I64, IR_I64, IR_I32, IR_I1, IR_F64,
@@ -190,18 +191,26 @@ static u8 draw_op(struct gen *x)
 	}
 }
 
-static bool divides(u8 op)
+/* Ops that may be done together with another one. */
+static bool has_twin(u8 op)
 {
-	return op == IR_DIVS || op == IR_DIVU || op == IR_REMS || op == IR_REMU;
+	return (op >= IR_DIVS && op <= IR_REMU) ||
+	    (op >= IR_CLMUL && op <= IR_AES_DECLAST);
 }
 
 /* One by the operands of the one before: mostly its other half. */
-static ir_ref divide_again(struct gen *x, struct pool *p)
+static ir_ref twin(struct gen *x, struct pool *p)
 {
-	static const u8 ops[] = { IR_DIVS, IR_DIVU, IR_REMS, IR_REMU };
-	struct ir_insn i = x->r->insn[p->division];
+	struct ir_insn i = x->r->insn[p->pair];
+	u8 first = i.op <= IR_REMU ? IR_DIVS : IR_CLMUL;
 
-	i.op = ops[below(x, 4)];
+	if (i.op >= IR_AES_ENC) {
+		ir_ref t = i.a;
+		i.a = i.b;
+		i.b = t;
+	} else {
+		i.op = (u8)(first + below(x, first == IR_DIVS ? 4 : 2));
+	}
 	ir_ref v = ir_emit(x->r, i);
 	keep(p, i.type, v);
 	return v;
@@ -211,8 +220,8 @@ static ir_ref pure(struct gen *x, struct pool *p)
 {
 	u8 op = draw_op(x), ty, a;
 
-	if (divides(op) && p->division != IR_NONE && below(x, 2))
-		return divide_again(x, p);
+	if (has_twin(op) && p->pair != IR_NONE && below(x, 2))
+		return twin(x, p);
 	const char *args = ir_opinfo[op].args;
 	struct ir_insn i = { .op = op };
 	ir_ref *o[3] = { &i.a, &i.b, &i.c };
@@ -231,8 +240,8 @@ static ir_ref pure(struct gen *x, struct pool *p)
 		i.aux = some_rm(x);
 	ir_ref v = ir_emit(x->r, i);
 	keep(p, ty, v);
-	if (divides(op))
-		p->division = v;
+	if (has_twin(op))
+		p->pair = v;
 	return v;
 }
 

@@ -204,6 +204,10 @@ static bool allowed(const struct op_test *t)
 			if (!in)
 				return false;
 			break;
+		case 'l':
+			if (x != IR_I64)
+				return false;
+			break;
 		case 'b':
 			if (x != IR_I1)
 				return false;
@@ -248,6 +252,7 @@ static bool allowed(const struct op_test *t)
 	case IR_F_TO_U64: return ty == IR_I64;
 	case IR_FBITS: return ri && (ty == IR_I32) == (a == IR_F32);
 	case IR_BITSF: return rf && (ty == IR_F32) == (a == IR_I32);
+	case IR_AES_SUB: return ty == IR_I32 && a == IR_I32;
 	default: return ty == a;
 	}
 }

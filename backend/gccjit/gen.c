@@ -184,6 +184,8 @@ bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref)
 	switch (i->op) {
 	case IR_MULHSU:
 	case IR_ORCB:
+	case IR_XPERM4:
+	case IR_XPERM8:
 	case IR_FFLAGS_GET:
 	case IR_FFLAGS_SET:
 	case IR_FRM_SET:
@@ -191,6 +193,14 @@ bool gen_can(const struct gen *g, const struct ir_region *r, ir_ref ref)
 	case IR_CLZ: return g->f.lzcnt;
 	case IR_CTZ: return g->f.bmi1;
 	case IR_POPCNT: return g->f.popcnt;
+	case IR_CLMUL:
+	case IR_CLMULH: return g->f.avx && g->f.pclmul;
+	case IR_AES_ENC:
+	case IR_AES_ENCLAST:
+	case IR_AES_DEC:
+	case IR_AES_DECLAST:
+	case IR_AES_IMC:
+	case IR_AES_SUB: return g->f.avx && g->f.aes;
 	case IR_LOAD:
 	case IR_STORE: return !(i->aux & MEM_ALIGNED);
 	default: return i->op < IR_AMO_SWAP || i->op > IR_CAS;

@@ -120,6 +120,49 @@ static void host_op(struct gen *g, ir_ref ref, const char *name)
 	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
 }
 
+/*
+ * Instructions of the host in xmm registers: %0 the result, %1 and %2 the
+ * operands (the second one, if `hi`, in a general register), %3 zero.
+ */
+static void in_xmm(struct gen *g, ir_ref ref, const char *text, bool hi)
+{
+	const struct ir_insn *i = &g->r->insn[ref];
+	gcc_jit_type *t = g->type[i->type];
+	lval to = gen_local(g, t, "x");
+	rval zero = gen_num(g, t, 0), b = i->b ? g->val[i->b] : zero;
+
+	gcc_jit_extended_asm *a =
+	    gcc_jit_block_add_extended_asm(g->cur, NULL, text);
+	gcc_jit_extended_asm_add_output_operand(a, NULL, "=&x", to);
+	gcc_jit_extended_asm_add_input_operand(a, NULL, "x", g->val[i->a]);
+	gcc_jit_extended_asm_add_input_operand(a, NULL, hi ? "r" : "x", b);
+	gcc_jit_extended_asm_add_input_operand(a, NULL, "x", zero);
+	g->val[ref] = gcc_jit_lvalue_as_rvalue(to);
+}
+
+#define ROUND(op) "vpinsrq $1, %2, %1, %0\n\t" op " %3, %0, %0"
+#define PRODUCT "vpclmulqdq $0, %2, %1, %0"
+
+static void crypto(struct gen *g, ir_ref ref)
+{
+	switch (g->r->insn[ref].op) {
+	case IR_CLMUL: in_xmm(g, ref, PRODUCT, false); break;
+	case IR_CLMULH:
+		in_xmm(g, ref, PRODUCT "\n\tvpsrldq $8, %0, %0", false);
+		break;
+	case IR_AES_ENC: in_xmm(g, ref, ROUND("vaesenc"), true); break;
+	case IR_AES_ENCLAST: in_xmm(g, ref, ROUND("vaesenclast"), true); break;
+	case IR_AES_DEC: in_xmm(g, ref, ROUND("vaesdec"), true); break;
+	case IR_AES_DECLAST: in_xmm(g, ref, ROUND("vaesdeclast"), true); break;
+	case IR_AES_IMC: in_xmm(g, ref, "vaesimc %1, %0", false); break;
+	default: /* the instruction looks at the second word */
+		in_xmm(g, ref,
+		    "vpunpckldq %1, %1, %0\n\t"
+		    "vaeskeygenassist $0, %0, %0",
+		    false);
+	}
+}
+
 static rval bswap(struct gen *g, u8 ty, rval a)
 {
 	gcc_jit_function *f = gcc_jit_context_get_builtin_function(
@@ -207,6 +250,14 @@ void gen_int(struct gen *g, ir_ref ref)
 	case IR_CLZ: host_op(g, ref, wide ? "lzcntq" : "lzcntl"); return;
 	case IR_CTZ: host_op(g, ref, wide ? "tzcntq" : "tzcntl"); return;
 	case IR_POPCNT: host_op(g, ref, wide ? "popcntq" : "popcntl"); return;
+	case IR_CLMUL:
+	case IR_CLMULH:
+	case IR_AES_ENC:
+	case IR_AES_ENCLAST:
+	case IR_AES_DEC:
+	case IR_AES_DECLAST:
+	case IR_AES_IMC:
+	case IR_AES_SUB: crypto(g, ref); return;
 	case IR_SELECT: {
 		lval to = gen_local(g, g->type[i->type], "s");
 		rval b = gen_seen(g, i->b), c = gen_seen(g, i->c);

@@ -28,6 +28,7 @@ static void print_raw(const struct rv_insn *i, char *buf, size_t n)
 		break;
 	case RV_FMT_R1: snprintf(buf, n, "%s %s, %s", t, rd, rs1); break;
 	case RV_FMT_SHIFT:
+	case RV_FMT_RNUM:
 		snprintf(buf, n, "%s %s, %s, %d", t, rd, rs1, (int)i->imm);
 		break;
 	case RV_FMT_HINT:

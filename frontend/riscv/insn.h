@@ -16,11 +16,11 @@ struct rv_insn;
 
 /* clang-format off */
 enum rv_format {
-	/* 32-bit, the manual's names; SHIFT = I with a 6-bit amount, R1 = R
-	   whose rs2 field belongs to the opcode */
+	/* 32-bit, the manual's names; SHIFT = I with a 6-bit amount, RNUM = I
+	   with a 4-bit number, R1 = R whose rs2 field belongs to the opcode */
 	RV_FMT_NONE, RV_FMT_R, RV_FMT_R1, RV_FMT_R4, RV_FMT_I, RV_FMT_SHIFT,
-	RV_FMT_S, RV_FMT_B, RV_FMT_U, RV_FMT_J, RV_FMT_AMO, RV_FMT_CSR,
-	RV_FMT_CSRI, RV_FMT_FENCE,
+	RV_FMT_RNUM, RV_FMT_S, RV_FMT_B, RV_FMT_U, RV_FMT_J, RV_FMT_AMO,
+	RV_FMT_CSR, RV_FMT_CSRI, RV_FMT_FENCE,
 	/* 16-bit: one per layout of the immediate */
 	RV_FMT_CIW, RV_FMT_CL_W, RV_FMT_CL_D, RV_FMT_CS_W, RV_FMT_CS_D,
 	RV_FMT_CI, RV_FMT_CI_LI, RV_FMT_CI_LUI, RV_FMT_CI_16SP, RV_FMT_CI_SH,

@@ -101,6 +101,12 @@ static inline ir_ref rv_get32(struct rv_lifter *x, unsigned n)
 		   ir_const(x->r, IR_I32, 0);
 }
 
+/* The low half of xN, zero-extended. */
+static inline ir_ref rv_low_word(struct rv_lifter *x, unsigned n)
+{
+	return ir_op1(x->r, IR_ZEXT32, IR_I64, rv_get32(x, n));
+}
+
 static inline void rv_put(struct rv_lifter *x, unsigned n, ir_ref v)
 {
 	if (n)

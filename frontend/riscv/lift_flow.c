@@ -61,7 +61,8 @@ static bool is_simple(const struct rv_insn *i)
 		return true;
 	return (i->row->lift == rv_alu || i->row->lift == rv_alui ||
 		   i->row->lift == rv_aluw || i->row->lift == rv_aluiw) &&
-	    (i->row->arg < IR_MUL || i->row->arg > IR_REMU);
+	    (i->row->arg < IR_MUL || i->row->arg > IR_REMU) &&
+	    i->row->arg < IR_CLMUL;
 }
 
 /*

@@ -107,11 +107,6 @@ static void shift_add(struct rv_lifter *x, const struct rv_insn *i, ir_ref a)
 	rv_put(x, i->rd, a);
 }
 
-static ir_ref low_word(struct rv_lifter *x, unsigned n)
-{
-	return ir_op1(x->r, IR_ZEXT32, IR_I64, rv_get32(x, n));
-}
-
 void rv_shadd(struct rv_lifter *x, const struct rv_insn *i)
 {
 	if (i->rd)
@@ -121,14 +116,14 @@ void rv_shadd(struct rv_lifter *x, const struct rv_insn *i)
 void rv_shadd_uw(struct rv_lifter *x, const struct rv_insn *i)
 {
 	if (i->rd)
-		shift_add(x, i, low_word(x, i->rs1));
+		shift_add(x, i, rv_low_word(x, i->rs1));
 }
 
 void rv_slli_uw(struct rv_lifter *x, const struct rv_insn *i)
 {
 	if (i->rd)
 		rv_put(x, i->rd,
-		    ir_op2(x->r, IR_SHL, IR_I64, low_word(x, i->rs1),
+		    ir_op2(x->r, IR_SHL, IR_I64, rv_low_word(x, i->rs1),
 			rv_const(x, i->imm)));
 }
 

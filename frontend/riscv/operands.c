@@ -100,6 +100,7 @@ static i64 immediate(enum rv_format f, u32 w)
 	switch (f) {
 	case RV_FMT_I: return sext(bits(w, 20, 12), 12);
 	case RV_FMT_SHIFT: return bits(w, 20, 6);
+	case RV_FMT_RNUM: return bits(w, 20, 4);
 	case RV_FMT_S: return sext(B(25, 7, 5) | B(7, 5, 0), 12);
 	case RV_FMT_B:
 		return sext(

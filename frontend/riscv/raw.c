@@ -1,12 +1,13 @@
 /*
  * raw.c - what Capstone 5 refuses though it is legal, and the reverse.
  *
- * Refused though legal: everything of Zba, Zbb, Zbs and Zicond; FENCE and
- * FENCE.I with reserved fields set, which the manual tells implementations
- * to ignore (2.7, and the Zifencei chapter); FCVT.D.{W,WU,S} with a rounding
- * mode other than 0, which are exact and so do not round; and the compressed
- * hints that write x0. Those are the RAW and LAX rows of insns.def; they are
- * few and the memo is in front, so a linear search does.
+ * Refused though legal: everything of Zba, Zbb, Zbs, Zbc, Zkn and Zicond;
+ * FENCE and FENCE.I with reserved fields set, which the manual tells
+ * implementations to ignore (2.7, and the Zifencei chapter);
+ * FCVT.D.{W,WU,S} with a rounding mode other than 0, which are exact and so
+ * do not round; and the compressed hints that write x0. Those are the RAW
+ * and LAX rows of insns.def; they are few and the memo is in front, so a
+ * linear search does.
  */
 #include "frontend/riscv/insn.h"
 #include "frontend/riscv/raw.h"

@@ -9,6 +9,7 @@
 #define M_F6 0xfc00707fu /* and six bits above a 64-bit shift amount */
 #define M_F7 0xfe00707fu /* and funct7 */
 #define M_F12 0xfff0707fu /* and rs2 too */
+#define M_RNUM 0xff00707fu /* and eight bits above a round's number */
 #define M_F7RM 0xfe00007fu /* funct7, but funct3 is a rounding mode */
 #define M_F12RM 0xfff0007fu
 #define M_R4 0x0600007fu /* fused multiply-add: the fp format */

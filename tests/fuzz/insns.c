@@ -25,6 +25,10 @@
 #include "tests/fuzz/trial.h"
 
 #define PATIENCE 30.0 /* seconds without a finished case */
+/* Zba to Zbs it has by itself. */
+#define QEMU \
+	"qemu-riscv64 -cpu rv64,zbkb=true,zbkc=true,zbkx=true,zknd=true," \
+	"zkne=true,zknh=true"
 #define ENOUGH 20000 /* cases after which each row must have been executed */
 
 struct shared {
@@ -274,7 +278,7 @@ static void parse(struct main_opts *o, int argc, char **argv)
 		if (fz_option(&o->common, argc, argv, &i))
 			continue;
 		if (!strcmp(a, "--qemu")) {
-			o->runner = "qemu-riscv64 -cpu rv64";
+			o->runner = QEMU;
 		} else if (!strcmp(a, "--brief")) {
 			o->brief = true;
 		} else if (!strcmp(a, "--rows")) {

@@ -45,7 +45,8 @@ PROGRAMS = {
 # Programs whose work does not depend on time: also under `metic check`.
 LOCK_STEP = ["integer", "floats", "indirect", "jumps", "recurse", "strings",
              "mathlib", "coldcode", "coroutines", "illegal"]
-MODEL = ["i", "m", "a", "c", "zba", "zbb", "zbs", "zicond"]
+MODEL = ["i", "m", "a", "c", "zba", "zbb", "zbs", "zicond", "zbc",
+         "zbkb", "zbkx", "zknd", "zkne", "zknh"]
 TIERS = ["interp", "baseline", "auto"]
 
 

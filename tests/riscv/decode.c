@@ -116,10 +116,17 @@ Test(riscv_decode, where_capstone_is_not_followed)
 		{ 0x28755513, "orc.b" },
 		{ 0x0eb55533, "czero.eqz" },
 		{ 0x48b51533, "bclr" },
+		{ 0x0ab51533, "clmul" },
+		{ 0x08b5453b, "packw" },
+		{ 0x68755513, "brev8" },
+		{ 0x30059513, "aes64im" },
+		{ 0x31a59513, "aes64ks1i" },
+		{ 0x7ec58533, "aes64ks2" },
+		{ 0x10759513, "sha512sig1" },
 		{ 0x0010001f, "" },
-		/* and those that metic lacks too: vsetvli, clmul, fadd.h */
+		/* and those that metic lacks too: vsetvli, sm3p0, fadd.h */
 		{ 0x0d057557, "" },
-		{ 0x0ab51533, "" },
+		{ 0x10859513, "" },
 		{ 0x04b57553, "" },
 	};
 	struct rv_decoder *d = rv_open();

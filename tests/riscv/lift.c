@@ -189,6 +189,8 @@ Test(riscv_lift, exits)
 		{ 0x30002573, EXIT_ILLEGAL, 0x10000 }, /* csrr mstatus */
 		{ 0xc0151073, EXIT_ILLEGAL, 0x10000 }, /* csrw time */
 		{ 0x00225073, EXIT_FPMODE, 0x10004 }, /* fsrmi 4 */
+		{ 0x31b59513, EXIT_ILLEGAL, 0x10000 }, /* aes64ks1i 11 */
+		{ 0x31f51013, EXIT_ILLEGAL, 0x10000 }, /* the same, rd = x0 */
 	};
 
 	for (size_t k = 0; k < ARRAY_LEN(c); k++) {
@@ -306,10 +308,11 @@ Test(riscv_lift, tables)
 		probe |= g->features[n].hwprobe_ima_ext_0;
 	}
 	cr_expect_eq(hwcap, 0x112d); /* IMAFDC */
-	cr_expect_eq(probe & 0x3b, 0x3b); /* FD, C, Zba, Zbb, Zbs */
+	/* FD, C, Zba, Zbb, Zbs, Zbc, Zbkb, Zbkc, Zbkx, Zknd, Zkne, Zknh */
+	cr_expect_eq(probe & 0x3fff, 0x3fbb);
 	cr_expect_str_eq(g->summary,
 	    "rv64imafdc_zicond_zicsr_zifencei_zihintntl_zihintpause_"
-	    "zba_zbb_zbs");
+	    "zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zknd_zkne_zknh");
 	g->reset(&s);
 	cr_expect_eq(s.state[RV_SLOT_RESV_ADDR], ~0ull);
 	s.read_clock = any_time;

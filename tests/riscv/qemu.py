@@ -20,6 +20,7 @@ import tempfile
 ROW = re.compile(r'^X\((\w+), (\w+), "([^"]+)", (\w+), (\w+), [^,]*, '
                  r'(\w+), (\w+)\)$')
 MASKS = re.compile(r"^#define (M_\w+)\s+(0x[0-9a-f]+)u", re.M)
+FORMATS = ("R", "R1", "R4", "I", "SHIFT", "RNUM", "U")
 NO = ("load", "store", "fld", "flw", "fstore", "jal", "jalr", "branch",
       "csr", "czero", "illegal", "auipc")
 INTS = [0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff,
@@ -38,6 +39,9 @@ F64 = [0, 1, 0x000fffffffffffff, 0x0010000000000000, 0x3ff0000000000000,
        0x7ff0000000000001, 0x7ff8000000000000, 0x7fffffffffffffff,
        0x36a0000000000000, 0x380fffffffffffff, 0x47efffffefffffff,
        0x47f0000000000000, 0x3ff0000000000001, 0x3810000000000000]
+# zba to zbs it has by itself.
+CPU = "rv64" + "".join(f",zb{x}=true" for x in ("kb", "kc", "kx")) + \
+    "".join(f",zk{x}=true" for x in ("nd", "ne", "nh"))
 CASE = 56, 24  # bytes of input and of output
 
 
@@ -50,7 +54,7 @@ def rows(path):
             if not m:
                 continue
             kind, ident, text, fmt, lift, mask, match = m.groups()
-            if fmt not in ("R", "R1", "R4", "I", "SHIFT", "U") or lift in NO:
+            if fmt not in FORMATS or lift in NO:
                 continue
             yield text, fmt, int(masks.get(mask, mask), 0), int(match, 0)
 
@@ -67,6 +71,8 @@ def word_of(fmt, mask, match, rng):
         w |= 13 << 27
     if fmt in ("I", "SHIFT"):
         w |= rng.getrandbits(32) & ~mask & 0xfff00000
+    if fmt == "RNUM":
+        w |= rng.randrange(11) << 20
     if not mask & 0x7000:
         w |= rng.choice((0, 1, 2, 3, 4, 7, 7, 7)) << 12
     return w
@@ -137,7 +143,7 @@ def run_qemu(cases, gcc, qemu):
             f.write(program(cases))
         subprocess.run([gcc, "-nostdlib", "-static", "-o", exe, src],
                        check=True)
-        got = subprocess.run([qemu, exe], check=True,
+        got = subprocess.run([qemu, "-cpu", CPU, exe], check=True,
                              stdout=subprocess.PIPE).stdout
     return [struct.unpack_from("<QQQ", got, n * CASE[1])
             for n in range(len(cases))]

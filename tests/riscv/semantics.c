@@ -76,6 +76,7 @@ static u32 encode(u32 id, u32 b)
 	switch (rv_rows[id].format) {
 	case RV_FMT_R: return w | A2 << 20;
 	case RV_FMT_SHIFT:
+	case RV_FMT_RNUM:
 	case RV_FMT_I: return w | b << 20;
 	default: return w;
 	}
@@ -208,6 +209,35 @@ Test(riscv_semantics, bit_manipulation)
 		{ RV_CZERO_EQZ, 5, 9, 5 },
 		{ RV_CZERO_NEZ, 5, 0, 5 },
 		{ RV_CZERO_NEZ, 5, 9, 0 },
+	};
+
+	check_int(c, ARRAY_LEN(c));
+}
+
+Test(riscv_semantics, cryptography)
+{
+	static const struct int_case c[] = {
+		{ RV_CLMUL, 0x63746f725d53475d, 0x5b477565726f6e5d,
+		    0x929633d5d36f0451 },
+		{ RV_CLMULH, 0x63746f725d53475d, 0x5b477565726f6e5d,
+		    0x1d4d84c85c3440c0 },
+		{ RV_CLMULR, 0x63746f725d53475d, 0x5b477565726f6e5d,
+		    0x3a9b0990b8688181 },
+		{ RV_CLMULR, MIN64, MIN64, MIN64 },
+		{ RV_PACK, 0x1111111122222222, 0x3333333344444444,
+		    0x4444444422222222 },
+		{ RV_PACKH, 0x1122, 0x3344, 0x4422 },
+		{ RV_PACKW, 0x11112222, 0x3333c444, 0xffffffffc4442222 },
+		{ RV_BREV8, 0x0123456789abcdef, 0, 0x80c4a2e691d5b3f7 },
+		{ RV_XPERM4, 0xfedcba9876543210, 0x0123456789abcdef,
+		    0x0123456789abcdef },
+		{ RV_XPERM8, 0x8877665544332211, 0x0708ff8000010207,
+		    0x8800000011223388 },
+		/* FIPS 197, A.1: with RotWord and Rcon, and without */
+		{ RV_AES64KS1I, 0x3c4fcf0900000000, 0, 0x01eb848b01eb848b },
+		{ RV_AES64KS1I, 0x093c4fcf00000000, 10, 0x01eb848a01eb848a },
+		{ RV_AES64KS2, 0x1111111122222222, 0x4444444488888888,
+		    0xdddddddd99999999 },
 	};
 
 	check_int(c, ARRAY_LEN(c));

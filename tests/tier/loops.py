@@ -19,12 +19,14 @@ XREGS = [1] + list(range(5, 32))
 RR = ("add sub sll slt sltu xor srl sra or and addw subw sllw srlw sraw mul "
       "mulh mulhu div divu rem remu mulw divw divuw remw remuw add.uw sh1add "
       "sh2add sh3add sh1add.uw sh2add.uw sh3add.uw andn orn xnor max maxu min "
-      "minu rol ror rolw rorw bclr bext binv bset").split()
+      "minu rol ror rolw rorw bclr bext binv bset clmul clmulh clmulr pack "
+      "packh packw aes64es aes64esm aes64ds aes64dsm aes64ks2").split()
 RI = "addi slti sltiu xori ori andi addiw".split()
 SHIFTS = "slli srli srai rori bclri bexti binvi bseti slli.uw".split()
 SHIFTS_W = "slliw srliw sraiw roriw".split()
 ONE = ("clz clzw ctz ctzw cpop cpopw sext.b sext.h zext.h rev8 "
-       "not neg").split()
+       "not neg brev8 aes64im sha256sum0 sha256sum1 sha256sig0 sha256sig1 "
+       "sha512sum0 sha512sum1 sha512sig0 sha512sig1").split()
 FFF = "fadd fsub fmul fdiv fsgnj fsgnjn fsgnjx fmin fmax".split()
 FMA = "fmadd fmsub fnmsub fnmadd".split()
 FCMP = "feq flt fle".split()
@@ -32,7 +34,8 @@ LOADS = "lb lh lw ld lbu lhu lwu".split()
 STORES = "sb sh sw sd".split()
 BRANCHES = "beq bne blt bge bltu bgeu".split()
 # What the tier leaves to the baseline.
-OTHERS = ["mulhsu {x}, {y}, {z}", "orc.b {x}, {y}", "frflags {x}",
+OTHERS = ["mulhsu {x}, {y}, {z}", "orc.b {x}, {y}", "xperm8 {x}, {y}, {z}",
+          "frflags {x}",
           "fcvt.w.d {x}, {f}, rup", "fcvt.wu.s {x}, {f}, dyn",
           "fadd.s {f}, {g}, {h}, rdn"]
 
@@ -72,6 +75,8 @@ class Loop:
             return f"{op} {self.x()}, {self.x()}, {n}"
         if kind < 0.93:
             return f"{r.choice(ONE)} {self.x()}, {self.x()}"
+        if kind < 0.94:
+            return f"aes64ks1i {self.x()}, {self.x()}, {r.randint(0, 10)}"
         if kind < 0.95:
             return f"auipc {self.x(False)}, {r.randint(0, 0xfffff)}"
         return f"lui {self.x(False)}, {r.randint(0, 0xfffff)}"

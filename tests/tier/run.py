@@ -18,7 +18,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 CC = "riscv64-linux-gnu-gcc"
 FLAGS = ["-O1", "-static", "-D_GNU_SOURCE", "-Wl,--no-relax",
-         "-Wa,-march=rv64gc_zba_zbb_zbs"]
+         "-Wa,-march=rv64gc_zba_zbb_zbs_zbc_zkn"]
 
 def build(folder, seed, count):
     source = os.path.join(folder, "loops.S")

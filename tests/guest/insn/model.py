@@ -2,7 +2,8 @@
 """Instruction tests from a model: what each integer instruction means, in
 Python, written from the unprivileged manual and nothing else.
 
-    model.py EXTENSION > FILE.S    (i m zba zbb zbs zicond a c)
+    model.py EXTENSION > FILE.S
+    (i m zba zbb zbs zicond zbc zbkb zbkx zknd zkne zknh a c)
 
 For each instruction the program tries many operand pairs in a loop (with
 separate, equal and zero registers) and a few as constants in straight-line
@@ -69,6 +70,98 @@ def rol(v, k, n):
 
 def orcb(v):
     return sum(0xff << i for i in range(0, 64, 8) if v >> i & 0xff)
+
+
+def clmul(a, b):
+    """The product of polynomials over GF(2)."""
+    p = 0
+    while b:
+        p ^= a * (b & 1)
+        a, b = a << 1, b >> 1
+    return p
+
+
+def brev8(v):
+    return sum(int(f"{b:08b}"[::-1], 2) << 8 * i
+               for i, b in enumerate(v.to_bytes(8, "little")))
+
+
+def xperm(a, b, n):
+    field = [a >> i & (1 << n) - 1 for i in range(0, 64, n)]
+    field += [0] * ((1 << n) - len(field))
+    return sum(field[b >> i & (1 << n) - 1] << i for i in range(0, 64, n))
+
+
+# AES, FIPS 197: lists of bytes, columns one after the other.
+def gf(a, b):
+    p = clmul(a, b)
+    for i in range(7, -1, -1):
+        if p >> i + 8:
+            p ^= 0x11b << i
+    return p
+
+
+def make_sbox():
+    box = []
+    for a in range(256):
+        inverse = next((b for b in range(256) if gf(a, b) == 1), 0)
+        box.append(0x63)
+        for k in range(5):
+            box[a] ^= rol(inverse, k, 8)
+    return box
+
+
+SBOX = make_sbox()
+INV_SBOX = [SBOX.index(a) for a in range(256)]
+MIX = [2, 3, 1, 1]
+INV_MIX = [14, 11, 13, 9]
+
+
+def shift_rows(a, b, way):
+    """The low half of state b:a, its rows rotated by `way` times their
+    number."""
+    s16 = (a | b << 64).to_bytes(16, "little")
+    return [s16[4 * ((i // 4 + way * (i % 4)) % 4) + i % 4] for i in range(8)]
+
+
+def sub(box, half):
+    return [box[v] for v in half]
+
+
+def mix(factors, half):
+    out = []
+    for i in range(8):
+        v = 0
+        for k, f in enumerate(factors):
+            v ^= gf(half[i // 4 * 4 + (i + k) % 4], f)
+        out.append(v)
+    return out
+
+
+def ks1i(a, i):
+    word = list(a.to_bytes(8, "little")[4:])
+    if i < 10:
+        word = word[1:] + word[:1]
+    word = sub(SBOX, word)
+    if i < 10:
+        word[0] ^= [1, 2, 4, 8, 16, 32, 64, 128, 0x1b, 0x36][i]
+    return num(word + word)
+
+
+def num(half):
+    return int.from_bytes(bytes(half), "little")
+
+
+def ks2(a, b):
+    low = a >> 32 ^ u32(b)
+    return low | (low ^ b >> 32) << 32
+
+
+# SHA-2, FIPS 180-4: rotated by all of `by`, or shifted by the last.
+def sigma(v, by, n, shift):
+    v &= (1 << n) - 1
+    last = v >> by[2] if shift else rol(v, -by[2], n)
+    return rol(v, -by[0], n) ^ rol(v, -by[1], n) ^ last
 
 
 # Two registers: name -> meaning. The result is cut to 64 bits afterwards.
@@ -138,6 +231,31 @@ REG = {
         ".insn r 0x33, 5, 7,": lambda a, b: a if b else 0,
         ".insn r 0x33, 7, 7,": lambda a, b: 0 if b else a,
     },
+    "zbc": {
+        "clmul": clmul,
+        "clmulh": lambda a, b: clmul(a, b) >> 64,
+        "clmulr": lambda a, b: clmul(a, b) >> 63,
+    },
+    "zbkb": {
+        "pack": lambda a, b: u32(a) | b << 32,
+        "packh": lambda a, b: a & 0xff | (b & 0xff) << 8,
+        "packw": lambda a, b: w(a & 0xffff | b << 16),
+    },
+    "zbkx": {
+        "xperm4": lambda a, b: xperm(a, b, 4),
+        "xperm8": lambda a, b: xperm(a, b, 8),
+    },
+    "zkne": {
+        "aes64es": lambda a, b: num(sub(SBOX, shift_rows(a, b, 1))),
+        "aes64esm":
+            lambda a, b: num(mix(MIX, sub(SBOX, shift_rows(a, b, 1)))),
+        "aes64ks2": ks2,
+    },
+    "zknd": {
+        "aes64ds": lambda a, b: num(sub(INV_SBOX, shift_rows(a, b, -1))),
+        "aes64dsm": lambda a, b:
+            num(mix(INV_MIX, sub(INV_SBOX, shift_rows(a, b, -1)))),
+    },
     "c": {
         "c.add": lambda a, b: a + b,
         "c.sub": lambda a, b: a - b,
@@ -163,6 +281,20 @@ ONE = {
         "zext.h": lambda a: a & 0xffff,
         "orc.b": orcb,
         "rev8": lambda a: int.from_bytes(a.to_bytes(8, "little"), "big"),
+    },
+    "zbkb": {"brev8": brev8},
+    "zknd": {
+        "aes64im": lambda a: num(mix(INV_MIX, a.to_bytes(8, "little"))),
+    },
+    "zknh": {
+        "sha256sum0": lambda a: w(sigma(a, (2, 13, 22), 32, False)),
+        "sha256sum1": lambda a: w(sigma(a, (6, 11, 25), 32, False)),
+        "sha256sig0": lambda a: w(sigma(a, (7, 18, 3), 32, True)),
+        "sha256sig1": lambda a: w(sigma(a, (17, 19, 10), 32, True)),
+        "sha512sum0": lambda a: sigma(a, (28, 34, 39), 64, False),
+        "sha512sum1": lambda a: sigma(a, (14, 18, 41), 64, False),
+        "sha512sig0": lambda a: sigma(a, (1, 8, 7), 64, True),
+        "sha512sig1": lambda a: sigma(a, (19, 61, 6), 64, True),
     },
 }
 
@@ -198,6 +330,7 @@ IMM = {
         "binvi": (SH64, lambda a, i: a ^ (1 << i)),
         "bseti": (SH64, lambda a, i: a | (1 << i)),
     },
+    "zkne": {"aes64ks1i": (range(11), ks1i)},
     "c": {
         "c.addi": (C6, lambda a, i: a + i),
         "c.addiw": (C6 + [0], lambda a, i: w(a + i)),
@@ -332,12 +465,12 @@ def amo_tests(op, f):
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1] not in [*REG, "a"]:
+    if len(sys.argv) != 2 or sys.argv[1] not in [*REG, *ONE, "a"]:
         print(__doc__, file=sys.stderr)
         return 2
     ext = sys.argv[1]
     print(f"/* Made by model.py {ext}. */\n\t.include \"check.inc\"")
-    if ext.startswith("zb"):
+    if ext.startswith(("zb", "zk")):
         print(f"\t.option arch, +{ext}")
     if ext != "c":
         print("\t.option norvc")
